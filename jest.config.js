@@ -1,0 +1,37 @@
+/** Groups run one at a time (see scripts/test.ts): servers and child processes need the cores for themselves. */
+const base = {
+  rootDir: __dirname,
+  testEnvironment: 'node',
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, sourceMaps: 'inline' },
+    ],
+  },
+  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/test/package/programs/'],
+};
+
+// The sources name their imports as ESM wants them: './x.js' for x.ts.
+const extensions = { '^(\\.{1,2}/.*)\\.js$': '$1' };
+
+function project(displayName, folders, moduleNameMapper = {}) {
+  return {
+    ...base,
+    displayName,
+    testMatch: folders.map((folder) => `<rootDir>/test/${folder}/**/*.test.ts`),
+    moduleNameMapper: { ...extensions, ...moduleNameMapper },
+  };
+}
+
+/** @type {import('jest').Config} */
+module.exports = {
+  testTimeout: 30_000,
+  projects: [
+    project('unit', ['unit']),
+    project('contract', ['contract']),
+    project('integration', ['integration']),
+    project('integration-ioredis5', ['integration'], { '^ioredis$': 'ioredis5' }),
+    project('processes', ['processes', 'chaos']),
+    project('package', ['package']),
+  ],
+};

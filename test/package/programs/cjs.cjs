@@ -1,0 +1,17 @@
+const { readFileSync } = require('node:fs');
+const { createBroker } = require('flowbroker');
+const contract = require('flowbroker/contract');
+
+async function main() {
+  const broker = createBroker({ redis: process.env.REDIS_URL ?? 'redis://127.0.0.1:1' });
+  const logins = broker.define('logins', { timeoutMs: 1_000 });
+  if (typeof logins.run !== 'function') throw new Error('define() gave no run()');
+  if (Object.keys(contract).length === 0) throw new Error('flowbroker/contract exports nothing');
+  const manifest = JSON.parse(readFileSync(require.resolve('flowbroker/lua/manifest.json'), 'utf8'));
+  if (typeof manifest !== 'object') throw new Error('lua/manifest.json is not an object');
+  require.resolve('flowbroker/package.json');
+  await broker.close();
+  console.log('cjs ok');
+}
+
+void main();

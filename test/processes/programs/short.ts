@@ -1,0 +1,1 @@
+process.stdout.write(`${process.argv[2] ?? ''} ${process.env.GREETING ?? ''}`);
