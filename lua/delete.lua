@@ -1,0 +1,46 @@
+-- delete: takes a flow away; those who wait for it are told.
+--
+-- KEYS[1] record   flow:{<type>:<id>}, also the channel
+-- KEYS[2] timer    flow:{<type>:<id>}:timer; keeps the receipt of the delete for a minute
+-- ARGV[1] publish  PUBLISH, or SPUBLISH in Cluster
+-- ARGV[2] request  id of this request, the same each time it is sent
+-- ARGV[3…] options name, value pairs:
+--   fence        delete only the record with this fence
+--   statuses     delete only a record in one of these, comma between; default: any
+--   replyLimit   bytes; a larger result or error is left out of the reply and named in `omitted`
+--
+-- Replies: verdict, server time in ms, then the record as field, value pairs.
+--   deleted    gone; the record is shown as it was (not on a replay: it is gone)
+--   mismatch   it stands, with another fence or status
+--   not_found  nothing stands there
+--
+-- Invariant: a replay never deletes a flow that was created after the first run.
+
+-- @include arguments
+-- @include record
+
+local OPTIONS = { fence = true, statuses = true, replyLimit = true }
+
+return answer(function()
+  keys_and_arguments(KEYS, ARGV, 2)
+  local verb, request = verb_of(ARGV[1]), request_of(ARGV[2])
+  local given = options_of(ARGV, 3, OPTIONS)
+  local fence = given.fence and fence_of('fence', given.fence)
+  local statuses = given.statuses and statuses_of('statuses', given.statuses, STATUSES)
+  local limit = given.replyLimit and integer('replyLimit', given.replyLimit, 0, MAX_MS)
+  local now = clock()
+  local record = load(KEYS, verb, now)
+  if not record then
+    local receipt = typed(redis.pcall('GET', KEYS[2]), 'timer')
+    local by = receipt and string.match(receipt, '^deleted %d+ (.+)$')
+    return reply_with(by == request and 'deleted' or 'not_found', now)
+  end
+  if record.deletedBy == request then return reply_with('deleted', now) end
+  if (fence and record.fence ~= fence) or (statuses and not statuses[record.status]) then
+    return reply_with('mismatch', now, record, limit)
+  end
+  redis.call('DEL', KEYS[1])
+  redis.call('SET', KEYS[2], 'deleted ' .. record.fence .. ' ' .. request, 'PX', RECEIPT_MS)
+  if record.status == 'PENDING' then publish(verb, KEYS[1], record, 'DELETED', now, true, '') end
+  return reply_with('deleted', now, record, limit)
+end)

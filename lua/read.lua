@@ -1,0 +1,29 @@
+-- read: the record as it stands. It is a writing script: the first look past the deadline settles the flow as TIMED_OUT.
+--
+-- KEYS[1] record   flow:{<type>:<id>}, also the channel
+-- KEYS[2] timer    flow:{<type>:<id>}:timer
+-- ARGV[1] publish  PUBLISH, or SPUBLISH in Cluster
+-- ARGV[2…] options name, value pairs:
+--   replyLimit   bytes; a larger result or error is left out of the reply and named in `omitted`
+--
+-- Replies: verdict, server time in ms, then the record as field, value pairs.
+--   found      the record
+--   not_found  nothing stands there
+--
+-- Invariant: a record past its deadline is never shown as pending.
+
+-- @include arguments
+-- @include record
+
+local OPTIONS = { replyLimit = true }
+
+return answer(function()
+  keys_and_arguments(KEYS, ARGV, 1)
+  local verb = verb_of(ARGV[1])
+  local given = options_of(ARGV, 2, OPTIONS)
+  local limit = given.replyLimit and integer('replyLimit', given.replyLimit, 0, MAX_MS)
+  local now = clock()
+  local record = load(KEYS, verb, now)
+  if not record then return reply_with('not_found', now) end
+  return reply_with('found', now, record, limit)
+end)

@@ -1,0 +1,38 @@
+-- release: the owner gives the flow up; its lease ends now, and waiters are told, so that another may take it over.
+--
+-- KEYS[1] record   flow:{<type>:<id>}, also the channel
+-- KEYS[2] timer    flow:{<type>:<id>}:timer
+-- ARGV[1] publish  PUBLISH, or SPUBLISH in Cluster
+-- ARGV[2] request  id of this request, the same each time it is sent
+-- ARGV[3] fence    the fence that the owner was given
+-- ARGV[4] owner    the owner that create was given
+--
+-- Replies: verdict, server time in ms, then the record as field, value pairs.
+--   released    the lease is over: ended by this call, or before it (then nobody is told again)
+--   superseded  another owner has the flow, or nobody ever did
+--   settled     the flow is terminal
+--   not_found   nothing stands there
+--
+-- Invariant: the record stays PENDING with its fence; only the lease ends. Replayed, it answers as it did the first time.
+
+-- @include arguments
+-- @include record
+
+return answer(function()
+  keys_and_arguments(KEYS, ARGV, 4)
+  local verb, request = verb_of(ARGV[1]), request_of(ARGV[2])
+  local fence, owner = fence_of('fence', ARGV[3]), token('owner', ARGV[4])
+  if #ARGV > 4 then refuse('FLOWARG', 'release takes 4 arguments') end
+  local now = clock()
+  local record = load(KEYS, verb, now)
+  if not record then return reply_with('not_found', now) end
+  if record.releasedBy == request then return reply_with('released', now, record) end
+  if record.status ~= 'PENDING' then return reply_with('settled', now, record, 0) end
+  if not holds(record, fence, owner) then return reply_with('superseded', now, record) end
+  if not lapsed(record, now) then
+    write(KEYS[1], record, { 'leaseUntil', exact(now), 'releasedBy', request })
+    set_timer(KEYS, record, now)
+    publish(verb, KEYS[1], record, 'RELEASED', now, true, '')
+  end
+  return reply_with('released', now, record)
+end)

@@ -1,0 +1,79 @@
+-- settle: ends a flow, once: completes, fails or cancels it, and wakes every waiter.
+--
+-- KEYS[1] record       flow:{<type>:<id>}, also the channel
+-- KEYS[2] timer        flow:{<type>:<id>}:timer
+-- ARGV[1] publish      PUBLISH, or SPUBLISH in Cluster
+-- ARGV[2] request      id of this request, the same each time it is sent
+-- ARGV[3] status       COMPLETED, FAILED or CANCELED
+-- ARGV[4] payload      opaque bytes: the result, or the error
+-- ARGV[5] inlineBytes  a payload up to this size travels with the message, a larger one is read from the record
+-- ARGV[6…] options     name, value pairs:
+--   fence        settle only if the flow still has this fence
+--   freshUntil   ms since the epoch, COMPLETED only: until when the result may be handed back
+--   retentionMs  keep the record this long, instead of what it was created with
+--   replace      1: settle over a terminal record too; needs fence, and gives the record a new one
+--   replyLimit   bytes; a larger result or error is left out of the reply and named in `omitted`
+--
+-- Replies: verdict, server time in ms, then the record as field, value pairs.
+--   applied          settled by this call; the payload it sent is not sent back but named in `omitted`
+--   duplicate        settled by this very request before: the caller won, its reply was lost
+--   late             the deadline passed first
+--   already_settled  somebody else settled it first
+--   superseded       the fence given is not the record's
+--   not_found        nothing stands there
+--
+-- Invariant: a terminal record never changes, but for replace with its own fence.
+
+-- @include arguments
+-- @include record
+
+local OPTIONS = { fence = true, freshUntil = true, retentionMs = true, replace = true, replyLimit = true }
+local SETTLING = { COMPLETED = 'result', FAILED = 'error', CANCELED = 'error' }
+
+local function verdict_on(record, request, fence, replace)
+  if record.settledBy == request then return 'duplicate' end
+  if fence and record.fence ~= fence then return 'superseded' end
+  if record.status == 'PENDING' or replace then return nil end
+  return record.status == 'TIMED_OUT' and 'late' or 'already_settled'
+end
+
+return answer(function()
+  keys_and_arguments(KEYS, ARGV, 5)
+  local verb, request, status, payload = verb_of(ARGV[1]), request_of(ARGV[2]), ARGV[3], ARGV[4]
+  local field = SETTLING[status]
+  if not field then refuse('FLOWARG', 'status must be COMPLETED, FAILED or CANCELED') end
+  local inline = integer('inlineBytes', ARGV[5], 0, MAX_MS)
+  local given = options_of(ARGV, 6, OPTIONS)
+  local fence = given.fence and fence_of('fence', given.fence)
+  local fresh = given.freshUntil and exact(integer('freshUntil', given.freshUntil, 0, 9007199254740991))
+  local retention = given.retentionMs and integer('retentionMs', given.retentionMs, 1, MAX_MS)
+  local limit = given.replyLimit and integer('replyLimit', given.replyLimit, 0, MAX_MS)
+  if given.replace and (given.replace ~= '1' or not fence) then refuse('FLOWARG', 'replace must be 1 and needs fence') end
+  if fresh and status ~= 'COMPLETED' then refuse('FLOWARG', 'freshUntil goes with COMPLETED only') end
+
+  local now, micros = clock()
+  local record = load(KEYS, verb, now)
+  if not record then return reply_with('not_found', now) end
+  local verdict = verdict_on(record, request, fence, given.replace)
+  if verdict then return reply_with(verdict, now, record, limit) end
+
+  local changes = { field, payload }
+  if fresh then
+    changes[3] = 'freshUntil'
+    changes[4] = fresh
+  end
+  if TERMINAL[record.status] then
+    redis.call('HDEL', KEYS[1], 'result', 'error', 'freshUntil')
+    record.result, record.error, record.freshUntil = nil, nil, nil
+    changes[#changes + 1] = 'fence'
+    changes[#changes + 1] = next_fence(record.fence, micros)
+  end
+  settle_record(KEYS, record, status, now, request, changes)
+  redis.call('PEXPIREAT', KEYS[1], exact(now + (retention or retention_of(record, status))))
+  if #payload <= inline then
+    publish(verb, KEYS[1], record, status, now, true, payload)
+  else
+    publish(verb, KEYS[1], record, status, now, false, '')
+  end
+  return reply_with('applied', now, record, -1)
+end)
