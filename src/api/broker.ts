@@ -1,0 +1,142 @@
+import { randomBytes } from 'node:crypto';
+import { Telemetry, type BrokerStats } from '../broker/telemetry.js';
+import { settingsOf } from '../broker/settings.js';
+import { Verbs } from '../broker/verbs.js';
+import { heartbeatChannelOf } from '../contract/keys.js';
+import { FlowClosedError } from '../errors.js';
+import { Runs } from '../features/run/runs.js';
+import { knownOptions, MAX_MS, wholeNumber, type BrokerOptions, type FlowOptions } from '../options.js';
+import { connect, type Connections } from '../redis/connections.js';
+import { Line } from '../redis/line.js';
+import type { Core } from '../waiters/core.js';
+import { WakePath } from '../waiters/wake-path.js';
+import { brokerSettings } from './broker-settings.js';
+import { Flows } from './flows.js';
+import type { Foundation } from './foundation.js';
+
+/**
+ * A broker over one Redis: define flow types on it, close it when done. Opens its connections at once, listens only once
+ * something waits. A server that cannot be reached shows in the calls (`ERR_FLOW_UNAVAILABLE`), not here; wrong options throw
+ * `ERR_FLOW_INVALID_ARGUMENT` here.
+ *
+ * @example
+ * const broker = createBroker({ redis: 'redis://localhost:6379' });
+ * const logins = broker.define<Tokens>('mcp_oauth', { timeoutMs: 600_000 });
+ */
+export function createBroker(options: BrokerOptions): Broker {
+  return new Broker(options);
+}
+
+/** See {@link createBroker}. */
+export class Broker {
+  /** Names this broker in keys' owners, logs and diagnostics. */
+  readonly id = randomBytes(6).toString('base64url');
+  readonly #connections: Connections;
+  readonly #commands: Line;
+  readonly #wakePath: WakePath;
+  readonly #runs: Runs;
+  readonly #telemetry: Telemetry;
+  readonly #base: Foundation;
+  #closing: Promise<void> | undefined;
+
+  /** @internal */
+  constructor(options: BrokerOptions) {
+    const settings = brokerSettings(options);
+    const { prefix, commandTimeoutMs, inlineBytes } = settings;
+    const logger = settings.logger?.child({ broker: this.id });
+    const connectionLog = logger?.child({ component: 'redis' });
+
+    this.#connections = connect(settings.redis, (error) =>
+      connectionLog?.warn({ reason: error.message }, 'a connection to Redis failed'),
+    );
+    this.#commands = new Line(this.#connections.commands, commandTimeoutMs);
+    this.#telemetry = new Telemetry(this.id);
+    const { db } = this.#connections;
+    const verbs = new Verbs(
+      this.#commands,
+      { brokerId: this.id, prefix, db, inlineBytes, publish: 'PUBLISH' },
+      this.#telemetry,
+    );
+    this.#wakePath = new WakePath({
+      pollMs: settings.pollMs,
+      rereadMs: settings.rereadMs,
+      heartbeatMs: settings.heartbeatMs,
+      notifications: settings.notifications,
+      commands: this.#commands,
+      listen: () => new Line(this.#connections.listen(), commandTimeoutMs),
+      heartbeatChannel: heartbeatChannelOf(prefix, this.id),
+      telemetry: this.#telemetry,
+      logger: logger?.child({ component: 'waiters' }),
+      read: (flow) => verbs.read(flow),
+      channelOf: (flow) => verbs.keys(flow).record,
+      hintChannelOf: (flow) => verbs.hintChannel(flow),
+    });
+    const core: Core = {
+      brokerId: this.id,
+      verbs,
+      waiters: this.#wakePath.waiters,
+      telemetry: this.#telemetry,
+      logger: logger?.child({ component: 'run' }),
+      commandTimeoutMs,
+    };
+    this.#runs = new Runs(core);
+    this.#base = {
+      core,
+      runs: this.#runs,
+      commands: this.#commands,
+      prefix,
+      check: (flow) => {
+        if (this.#closing) throw new FlowClosedError('the broker is closed', { flow });
+      },
+    };
+  }
+
+  /**
+   * The flows of one type (1 to 64 of A-Z a-z 0-9 _ . -), with results of type `T` and metadata of type `M`. Costs nothing; define a
+   * type once at start, with the same options in every process.
+   */
+  define<T = unknown, M = unknown>(type: string, options?: FlowOptions<T>): Flows<T, M> {
+    this.#base.check();
+    return new Flows<T, M>(this.#base, settingsOf(type, options));
+  }
+
+  /** Counts since the broker was created, and what there is now; see {@link BrokerStats}. */
+  stats(): BrokerStats {
+    const { waiters } = this.#wakePath;
+    return {
+      ...this.#telemetry.counts,
+      waiters: waiters.count,
+      watches: waiters.watchCount,
+      subscriptions: this.#wakePath.subscriptions,
+      handlers: this.#runs.handlers,
+      listening: this.#wakePath.healthy,
+    };
+  }
+
+  /**
+   * Stops: takes no more calls, waits up to `drainMs` (default 0) for handlers of `run` to finish, then aborts the rest and releases their
+   * flows so that others take over at once; local waits reject with `ERR_FLOW_CLOSED`, their flows go on. Closes the connections it
+   * opened, not one that was borrowed. Resolves when all that is done; a second call waits for the first.
+   *
+   * @example
+   * process.once('SIGTERM', () => void broker.close({ drainMs: 10_000 }));
+   */
+  close(options?: { readonly drainMs?: number }): Promise<void> {
+    knownOptions('the options of close', options, ['drainMs']);
+    const drainMs = wholeNumber('drainMs', options?.drainMs, 0, 0, MAX_MS);
+    this.#closing ??= this.#close(drainMs);
+    return this.#closing;
+  }
+
+  async #close(drainMs: number): Promise<void> {
+    await this.#runs.close(drainMs);
+    this.#wakePath.close(new FlowClosedError('the broker was closed'));
+    this.#commands.detach();
+    this.#connections.close();
+  }
+
+  /** `await using broker = createBroker(…)`: closes at the end of the block. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

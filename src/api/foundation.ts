@@ -1,0 +1,14 @@
+import type { FlowName } from '../errors.js';
+import type { Runs } from '../features/run/runs.js';
+import type { Line } from '../redis/line.js';
+import type { Core } from '../waiters/core.js';
+
+/** What every definition of one broker stands on. */
+export interface Foundation {
+  readonly core: Core;
+  readonly runs: Runs;
+  readonly commands: Line;
+  readonly prefix: string;
+  /** Throws ERR_FLOW_CLOSED once the broker is closed. */
+  check(flow?: FlowName): void;
+}

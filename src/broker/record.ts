@@ -1,0 +1,86 @@
+import type { ErrorInfo } from '../contract/error-info.js';
+import type { StoredRecord } from '../contract/replies.js';
+import type { FlowStatus } from '../contract/status.js';
+import type { FlowName } from '../errors.js';
+import type { Payloads } from './payloads.js';
+
+/** A flow as it stands. Instants are milliseconds since the epoch, of the server's clock. */
+export interface FlowRecord<T = unknown, M = unknown> {
+  readonly type: string;
+  readonly id: string;
+  readonly status: FlowStatus;
+  /** Grows with each creation, takeover and replacement; given back to settle, delete or reject exactly this state. */
+  readonly fence: number;
+  /** The fence at creation: stays while owners change. */
+  readonly origin: number;
+  /** Which run of the handler this is; 0 for a flow without an owner. */
+  readonly attempt: number;
+  readonly createdAt: number;
+  readonly deadlineAt: number;
+  readonly metadata: M;
+  readonly owner?: string;
+  readonly leaseUntil?: number;
+  readonly settledAt?: number;
+  /** Which request settled it; `timeout` for the deadline, `owner_lost` for a flow whose attempts are used up. */
+  readonly settledBy?: string;
+  readonly freshUntil?: number;
+  /** With COMPLETED. */
+  readonly result?: T;
+  /** With FAILED and CANCELED. */
+  readonly error?: ErrorInfo;
+}
+
+/** Decodes a stored record; `sent` is a payload that the caller just sent and the reply left out. */
+export function flowRecord<T, M>(
+  flow: FlowName,
+  stored: StoredRecord,
+  payloads: Payloads,
+  sent?: Sent,
+): FlowRecord<T, M> {
+  const {
+    status,
+    fence,
+    origin,
+    attempt,
+    createdAt,
+    deadlineAt,
+    owner,
+    leaseUntil,
+    settledAt,
+    settledBy,
+    freshUntil,
+  } = stored;
+  return {
+    type: flow.type,
+    id: flow.id,
+    status,
+    fence,
+    origin,
+    attempt,
+    createdAt,
+    deadlineAt,
+    metadata: payloads.decode(flow, 'metadata', stored.metadata) as M,
+    ...(owner === undefined ? {} : { owner }),
+    ...(leaseUntil === undefined ? {} : { leaseUntil }),
+    ...(settledAt === undefined ? {} : { settledAt }),
+    ...(settledBy === undefined ? {} : { settledBy }),
+    ...(freshUntil === undefined ? {} : { freshUntil }),
+    ...endingOf<T>(flow, stored, payloads, sent),
+  };
+}
+
+/** A payload as it was before it was encoded. */
+export type Sent = { readonly result: unknown } | { readonly error: ErrorInfo };
+
+function endingOf<T>(
+  flow: FlowName,
+  stored: StoredRecord,
+  payloads: Payloads,
+  sent?: Sent,
+): { result?: T; error?: ErrorInfo } {
+  if (sent) return sent as { result?: T; error?: ErrorInfo };
+  if (stored.result) return { result: payloads.decode(flow, 'result', stored.result) as T };
+  if (stored.error)
+    return { error: payloads.decodeError(flow, stored.error, stored.settledBy === 'owner_lost') };
+  return {};
+}

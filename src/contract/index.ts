@@ -1,0 +1,7 @@
+export { jsonCodec, type Codec, type CodecPlace } from './codec.js';
+export { sealedCodec, type SealedCodecOptions } from './sealed-codec.js';
+export { type ErrorInfo } from './error-info.js';
+export { keysOf, flowOfKey, hintChannelOf, type FlowKeys } from './keys.js';
+export { parseMessage, type FlowMessage } from './messages.js';
+export { scripts, type Script, type Verb } from './scripts.js';
+export { type FlowEvent, type FlowStatus, type SettleStatus, type TerminalStatus } from './status.js';

@@ -1,0 +1,107 @@
+import { lua } from './lua.generated.js';
+import type { SettleStatus } from './status.js';
+
+/** One of the six scripts, as Redis runs it. */
+export interface Script {
+  readonly verb: Verb;
+  readonly sha1: string;
+  readonly lua: string;
+}
+
+export type Verb = keyof typeof lua;
+export type Argument = string | Buffer;
+export type PublishVerb = 'PUBLISH' | 'SPUBLISH';
+
+/** The published scripts by verb. */
+export const scripts: { readonly [V in Verb]: Script } = {
+  create: { verb: 'create', ...lua.create },
+  settle: { verb: 'settle', ...lua.settle },
+  renew: { verb: 'renew', ...lua.renew },
+  release: { verb: 'release', ...lua.release },
+  read: { verb: 'read', ...lua.read },
+  delete: { verb: 'delete', ...lua.delete },
+};
+
+export interface CreateOptions {
+  readonly retention?: string | undefined;
+  readonly owner?: string | undefined;
+  readonly leaseMs?: number | undefined;
+  readonly maxAttempts?: number | undefined;
+  readonly conflict?: 'join' | 'supersede' | undefined;
+  readonly reuse?: string | undefined;
+  readonly minFreshMs?: number | undefined;
+  readonly rejectFence?: number | undefined;
+  readonly origin?: number | undefined;
+  readonly replyLimit?: number | undefined;
+}
+
+export interface SettleOptions {
+  readonly fence?: number | undefined;
+  readonly freshUntil?: number | undefined;
+  readonly retentionMs?: number | undefined;
+  readonly replace?: 1 | undefined;
+  readonly replyLimit?: number | undefined;
+}
+
+export interface DeleteOptions {
+  readonly fence?: number | undefined;
+  readonly statuses?: string | undefined;
+  readonly replyLimit?: number | undefined;
+}
+
+export function createArguments(
+  publish: PublishVerb,
+  request: string,
+  timeoutMs: number,
+  metadata: Argument,
+  options: CreateOptions,
+): Argument[] {
+  return withOptions([publish, request, String(timeoutMs), metadata], options);
+}
+
+export function settleArguments(
+  publish: PublishVerb,
+  request: string,
+  status: SettleStatus,
+  payload: Argument,
+  inlineBytes: number,
+  options: SettleOptions,
+): Argument[] {
+  return withOptions([publish, request, status, payload, String(inlineBytes)], options);
+}
+
+export function renewArguments(
+  publish: PublishVerb,
+  fence: number,
+  owner: string,
+  leaseMs: number,
+): Argument[] {
+  return [publish, String(fence), owner, String(leaseMs)];
+}
+
+export function releaseArguments(
+  publish: PublishVerb,
+  request: string,
+  fence: number,
+  owner: string,
+): Argument[] {
+  return [publish, request, String(fence), owner];
+}
+
+export function readArguments(
+  publish: PublishVerb,
+  options: { readonly replyLimit?: number | undefined },
+): Argument[] {
+  return withOptions([publish], options);
+}
+
+export function deleteArguments(publish: PublishVerb, request: string, options: DeleteOptions): Argument[] {
+  return withOptions([publish, request], options);
+}
+
+function withOptions(list: Argument[], options: object): Argument[] {
+  for (const [name, value] of Object.entries(options) as [string, string | number | undefined][]) {
+    if (value !== undefined) list.push(name, String(value));
+  }
+  return list;
+}

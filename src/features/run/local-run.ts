@@ -1,0 +1,226 @@
+import type { CreateVerdict, Reply, StoredRecord } from '../../contract/replies.js';
+import { isTerminal } from '../../contract/status.js';
+import {
+  describeFlow,
+  FlowNotFoundError,
+  FlowUnavailableError,
+  FlowWaitTimeoutError,
+  type FlowName,
+} from '../../errors.js';
+import { deleted, settlementOf, superseded, type Settlement } from '../../waiters/ending.js';
+import { follow, type Following } from '../../waiters/follow.js';
+import type { Core } from '../../waiters/core.js';
+import { resultOf } from '../../waiters/outcome.js';
+import { Attempt } from './attempt.js';
+import type { RunHandler, RunPlan } from './plan.js';
+
+/** What limits one caller, and only this caller. */
+export interface CallerLimits {
+  readonly signal: AbortSignal | undefined;
+  readonly waitMs: number | undefined;
+}
+
+/** What a run came to: the result, and the fence that goes with it, to be given as `rejectFence` if it proves bad. */
+export interface RunResult<T> {
+  readonly result: T;
+  /** 0 for a result that was not coordinated. */
+  readonly fence: number;
+}
+
+/**
+ * All callers of one flow in this process: one of them at most runs the handler, all get what came of it. Whoever aborts leaves
+ * alone; when the last has left, the handler is stopped and the flow freed.
+ */
+export class LocalRun<T> {
+  readonly result: Promise<RunResult<T>>;
+  readonly #core: Core;
+  readonly #flow: FlowName;
+  readonly #plan: RunPlan;
+  readonly #handler: RunHandler<T>;
+  readonly #over = new AbortController();
+  readonly #closing = new AbortController();
+  #callers = 0;
+  #attempt: Attempt<T> | undefined;
+  #following: Following<unknown> | undefined;
+  #freed: Promise<void> | undefined;
+
+  constructor(core: Core, flow: FlowName, plan: RunPlan, handler: RunHandler<T>) {
+    this.#core = core;
+    this.#flow = flow;
+    this.#plan = plan;
+    this.#handler = handler;
+    this.result = this.#execute();
+    this.result.catch(() => undefined); // each caller has a promise of its own
+  }
+
+  get abandoned(): boolean {
+    return this.#over.signal.aborted;
+  }
+
+  get handling(): boolean {
+    return this.#attempt !== undefined;
+  }
+
+  join(limits: CallerLimits): Promise<RunResult<T>> {
+    const { signal, waitMs } = limits;
+    this.#callers++;
+    return new Promise((resolve, reject) => {
+      let timer: NodeJS.Timeout | undefined;
+      const left = (reason: Error): void => {
+        done();
+        reject(reason);
+        if (this.#callers === 0) void this.abandon(reason);
+      };
+      const onAbort = (): void => {
+        left(signal?.reason as Error);
+      };
+      const onClose = (): void => {
+        done();
+        reject(this.#closing.signal.reason as Error);
+      };
+      const done = (): void => {
+        this.#callers--;
+        this.#closing.signal.removeEventListener('abort', onClose);
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', onAbort);
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
+      this.#closing.signal.addEventListener('abort', onClose, { once: true });
+      if (waitMs !== undefined) {
+        timer = setTimeout(() => {
+          left(
+            new FlowWaitTimeoutError(`waited ${String(waitMs)} ms for ${describeFlow(this.#flow)}`, {
+              flow: this.#flow,
+            }),
+          );
+        }, waitMs);
+      }
+      this.result.then(
+        (result) => {
+          done();
+          resolve(result);
+        },
+        (error: unknown) => {
+          done();
+          reject(error);
+        },
+      );
+    });
+  }
+
+  /** Stops the handler and frees the flow, whoever still waits; resolves when the flow is free or Redis unreachable. */
+  async abandon(reason: unknown): Promise<void> {
+    this.#over.abort(reason);
+    this.#following?.stop(reason as Error);
+    this.#freed ??= this.#attempt?.abandon(reason);
+    // An owner that cannot release is followed by another when its lease ends.
+    await this.#freed?.catch(() => undefined);
+  }
+
+  /** The broker closes: callers are told at once, even if their handler does not heed its signal. */
+  async close(error: Error): Promise<void> {
+    this.#closing.abort(error);
+    await this.abandon(error);
+  }
+
+  async #execute(): Promise<RunResult<T>> {
+    let origin: number | undefined;
+    for (;;) {
+      const reply = await this.#create(origin);
+      if (!reply) return this.#runUncoordinated();
+      const { verdict, record } = reply;
+      if (verdict === 'superseded') throw superseded(this.#flow);
+      if (!record) throw deleted(this.#flow);
+      if (isTerminal(record.status)) {
+        return this.#resultOf(settlementOf(record, record.status));
+      }
+      if (verdict === 'joined') {
+        const next = await this.#follow();
+        if (typeof next === 'object') return next;
+        origin = next;
+        continue;
+      }
+      const ended = await this.#own(record);
+      if (ended) return ended;
+      origin = record.origin;
+    }
+  }
+
+  async #create(origin: number | undefined): Promise<Reply<CreateVerdict> | undefined> {
+    this.#over.signal.throwIfAborted();
+    const { settings, metadata, timeoutMs, leaseMs, maxAttempts, minFreshMs, rejectFence, runUncoordinated } =
+      this.#plan;
+    const options = {
+      retention: settings.retention,
+      owner: this.#core.brokerId,
+      leaseMs,
+      maxAttempts: maxAttempts || undefined,
+      reuse: settings.reuse,
+      minFreshMs: minFreshMs || undefined,
+      rejectFence,
+      origin,
+    };
+    try {
+      return await this.#core.verbs.create(this.#flow, {
+        request: this.#core.verbs.request(),
+        timeoutMs,
+        metadata,
+        options,
+      });
+    } catch (error) {
+      if (!(runUncoordinated && origin === undefined && error instanceof FlowUnavailableError)) throw error;
+      this.#core.logger?.warn({ flow: this.#flow }, 'Redis is unreachable: the handler runs uncoordinated');
+      return undefined;
+    }
+  }
+
+  /** A result when the flow ended; its origin when its owner is gone; undefined to begin anew when it was gone at first look. */
+  async #follow(): Promise<RunResult<T> | number | undefined> {
+    const { verbs, waiters } = this.#core;
+    const following = follow(waiters, this.#flow, { followsLease: true }, (line) =>
+      verbs.read(this.#flow, line),
+    );
+    this.#following = following;
+    if (this.#over.signal.aborted) following.stop(this.#over.signal.reason as Error);
+    following.bound.catch(() => undefined);
+    const ending = await following.ending;
+    this.#following = undefined;
+    if (ending.kind === 'lapsed') return following.origin;
+    if (ending.kind === 'error') {
+      if (following.origin === undefined && ending.error instanceof FlowNotFoundError) return undefined;
+      throw ending.error;
+    }
+    return this.#resultOf(ending.settlement);
+  }
+
+  async #own(record: StoredRecord): Promise<RunResult<T> | undefined> {
+    const attempt = new Attempt<T>(this.#core, this.#flow, this.#plan, record);
+    this.#attempt = attempt;
+    if (this.#over.signal.aborted) void this.abandon(this.#over.signal.reason);
+    this.#over.signal.throwIfAborted();
+    try {
+      const end = await attempt.run(this.#handler);
+      if (end.kind === 'committed') return { result: end.value as T, fence: end.record.fence };
+      return end.kind === 'settled' ? this.#resultOf(end.settlement) : undefined;
+    } finally {
+      this.#attempt = undefined;
+    }
+  }
+
+  async #runUncoordinated(): Promise<RunResult<T>> {
+    const result = await this.#handler({
+      signal: this.#over.signal,
+      fence: 0,
+      attempt: 1,
+      coordinated: false,
+    });
+    return { result, fence: 0 };
+  }
+
+  #resultOf(settlement: Settlement): RunResult<T> {
+    return {
+      result: resultOf(this.#flow, settlement, this.#plan.settings.payloads) as T,
+      fence: settlement.fence,
+    };
+  }
+}

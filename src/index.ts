@@ -1,0 +1,50 @@
+export { createBroker, type Broker } from './api/broker.js';
+export { type Flows } from './api/flows.js';
+export type {
+  CreateCallOptions,
+  CreateResult,
+  DeleteCallOptions,
+  DeleteResult,
+  ListCallOptions,
+  OpenCallOptions,
+  OpenResult,
+  RunCallOptions,
+  SettleCallOptions,
+  SettleResult,
+  WaitCallOptions,
+} from './api/calls.js';
+export { type FlowRecord } from './broker/record.js';
+export { type BrokerStats, type FlowDiagnostic } from './broker/telemetry.js';
+export { jsonCodec, type Codec, type CodecPlace } from './contract/codec.js';
+export { type ErrorInfo } from './contract/error-info.js';
+export { sealedCodec, type SealedCodecOptions } from './contract/sealed-codec.js';
+export { type FlowStatus, type TerminalStatus } from './contract/status.js';
+export {
+  FlowCanceledError,
+  FlowClosedError,
+  FlowCodecError,
+  FlowDeletedError,
+  FlowError,
+  FlowFailedError,
+  FlowInvalidArgumentError,
+  FlowNotFoundError,
+  FlowOwnerLostError,
+  FlowPayloadTooLargeError,
+  FlowRecordError,
+  FlowSupersededError,
+  FlowTimedOutError,
+  FlowUnavailableError,
+  FlowWaitTimeoutError,
+  type FlowErrorCode,
+  type FlowErrorDetails,
+  type FlowName,
+} from './errors.js';
+export { type RunResult } from './features/run/local-run.js';
+export { type RunContext, type RunHandler } from './features/run/plan.js';
+export {
+  DEFAULTS,
+  type BrokerOptions,
+  type FlowLogger,
+  type FlowOptions,
+  type Retention,
+} from './options.js';

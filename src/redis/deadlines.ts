@@ -1,0 +1,72 @@
+/** One thing that must end in time. Whoever ends it first sets `done`. */
+export interface Deadline {
+  done: boolean;
+}
+
+interface Waiting extends Deadline {
+  readonly at: number;
+  readonly expire: () => void;
+}
+
+/** The same time limit for many short things, with one timer for all: they expire in the order they were added. */
+export class Deadlines {
+  readonly #limitMs: number;
+  #queue: Waiting[] = [];
+  #head = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(limitMs: number) {
+    this.#limitMs = limitMs;
+  }
+
+  add(expire: () => void): Deadline {
+    const waiting = { done: false, at: performance.now() + this.#limitMs, expire };
+    this.#queue.push(waiting);
+    this.#timer ??= this.#arm(this.#limitMs);
+    if (this.#head > 1024) this.#dropDone();
+    return waiting;
+  }
+
+  /** What is still under way when everything ends expires now. */
+  expireAll(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const rest = this.#queue.slice(this.#head);
+    this.#queue = [];
+    this.#head = 0;
+    for (const waiting of rest) expire(waiting);
+  }
+
+  #arm(ms: number): NodeJS.Timeout {
+    return setTimeout(() => {
+      this.#look();
+    }, ms).unref();
+  }
+
+  #look(): void {
+    const now = performance.now();
+    for (
+      let first = this.#queue[this.#head];
+      first && (first.done || first.at <= now);
+      first = this.#queue[this.#head]
+    ) {
+      this.#head++;
+      expire(first);
+    }
+    this.#dropDone();
+    const next = this.#queue[0];
+    this.#timer = next ? this.#arm(next.at - now) : undefined;
+  }
+
+  #dropDone(): void {
+    while (this.#queue[this.#head]?.done) this.#head++;
+    this.#queue = this.#queue.slice(this.#head);
+    this.#head = 0;
+  }
+}
+
+function expire(waiting: Waiting): void {
+  if (waiting.done) return;
+  waiting.done = true;
+  waiting.expire();
+}

@@ -1,0 +1,215 @@
+import type { Redis } from 'ioredis';
+import type { Line } from './line.js';
+
+/** What happens on the listening connection, for whoever waits. */
+export interface SubscriptionEvents {
+  message(channel: string, payload: Buffer): void;
+  /** The connection is gone: nothing arrives until `restored`. */
+  down(): void;
+  /** The connection is there again. */
+  up(): void;
+  /** These channels are subscribed anew; what was said in between was missed. */
+  restored(channels: readonly string[]): void;
+  /** The server refuses these channels, by ACL for one; they are tried again by `retryRefused`. */
+  refused(channels: readonly string[], error: Error): void;
+}
+
+const BATCH = 500;
+const LEAVE_AT = 256;
+const LEAVE_AFTER_MS = 10;
+
+/**
+ * Ref-counted subscriptions on one listening connection. All that are wanted in a tick go as one SUBSCRIBE, those no
+ * longer wanted go in batches. On RESP3 a read follows its SUBSCRIBE in the same write; on RESP2 it goes over the other connection once
+ * the SUBSCRIBE was answered.
+ */
+export class Subscriptions {
+  readonly #redis: Redis;
+  readonly #listening: Line;
+  readonly #commands: Line;
+  readonly #events: SubscriptionEvents;
+  readonly #counts = new Map<string, number>();
+  readonly #sent = new Set<string>();
+  readonly #refused = new Set<string>();
+  readonly #leaving = new Set<string>();
+  #joining: string[] = [];
+  #reads: ((line: Line) => void)[] = [];
+  #flushing = false;
+  #leaveTimer: NodeJS.Timeout | undefined;
+  #protocol: 0 | 2 | 3 = 0;
+  #epoch = 0;
+  #answered: Promise<unknown> = Promise.resolve();
+  readonly #unanswered = new Set<() => void>();
+
+  constructor(listening: Line, commands: Line, events: SubscriptionEvents) {
+    this.#redis = listening.redis;
+    this.#listening = listening;
+    this.#commands = commands;
+    this.#events = events;
+    this.#redis.on('messageBuffer', this.#onMessage);
+    this.#redis.on('ready', this.#onReady);
+    this.#redis.on('close', this.#onClose);
+    if (listening.ready) this.#onReady();
+  }
+
+  /** Distinct channels held. */
+  get size(): number {
+    return this.#counts.size;
+  }
+
+  get refusedCount(): number {
+    return this.#refused.size;
+  }
+
+  /** Holds the channel once more; it is subscribed at the end of the tick, or with the next connection. */
+  hold(channel: string): void {
+    const count = this.#counts.get(channel) ?? 0;
+    this.#counts.set(channel, count + 1);
+    if (count > 0 || this.#leaving.delete(channel)) return;
+    this.#joining.push(channel);
+    this.#flushSoon();
+  }
+
+  /** Runs the read behind the subscriptions held so far: what is published after it ran is heard. */
+  read(read: (line: Line) => void): void {
+    this.#reads.push(read);
+    this.#flushSoon();
+  }
+
+  release(channel: string): void {
+    const count = (this.#counts.get(channel) ?? 0) - 1;
+    if (count > 0) {
+      this.#counts.set(channel, count);
+      return;
+    }
+    this.#counts.delete(channel);
+    this.#refused.delete(channel);
+    if (!this.#sent.has(channel)) return;
+    this.#leaving.add(channel);
+    if (this.#leaving.size >= LEAVE_AT) this.#leave();
+    else {
+      this.#leaveTimer ??= setTimeout(() => {
+        this.#leave();
+      }, LEAVE_AFTER_MS).unref();
+    }
+  }
+
+  retryRefused(): void {
+    for (const channel of this.#refused) if (!this.#sent.has(channel)) this.#joining.push(channel);
+    if (this.#joining.length > 0) this.#flushSoon();
+  }
+
+  close(): void {
+    clearTimeout(this.#leaveTimer);
+    this.#epoch++;
+    this.#redis.off('messageBuffer', this.#onMessage);
+    this.#redis.off('ready', this.#onReady);
+    this.#redis.off('close', this.#onClose);
+  }
+
+  readonly #onMessage = (channel: Buffer, payload: Buffer): void => {
+    this.#events.message(channel.toString(), payload);
+  };
+
+  readonly #onReady = (): void => {
+    const epoch = ++this.#epoch;
+    this.#sent.clear();
+    this.#leaving.clear();
+    void this.#negotiated().then((protocol) => {
+      if (epoch !== this.#epoch) return undefined;
+      this.#protocol = protocol;
+      this.#events.up();
+      return this.#restore(epoch);
+    });
+  };
+
+  readonly #onClose = (): void => {
+    this.#epoch++;
+    this.#protocol = 0;
+    this.#sent.clear();
+    this.#leaving.clear();
+    for (const proceed of this.#unanswered) proceed();
+    this.#events.down();
+  };
+
+  async #negotiated(): Promise<2 | 3> {
+    try {
+      const hello = (await this.#redis.call('HELLO')) as unknown[];
+      return Number(hello[hello.indexOf('proto') + 1]) === 3 ? 3 : 2;
+    } catch {
+      return 2;
+    }
+  }
+
+  async #restore(epoch: number): Promise<void> {
+    const missing = [...this.#counts.keys()].filter((channel) => !this.#sent.has(channel));
+    for (let at = 0; at < missing.length && epoch === this.#epoch; at += BATCH) {
+      const batch = missing.slice(at, at + BATCH).filter((channel) => this.#counts.has(channel));
+      if (batch.length > 0 && (await this.#subscribe(batch)) && epoch === this.#epoch)
+        this.#events.restored(batch);
+    }
+  }
+
+  #flushSoon(): void {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    process.nextTick(() => {
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    this.#flushing = false;
+    const joining = this.#joining.filter((channel) => this.#counts.has(channel) && !this.#sent.has(channel));
+    const reads = this.#reads;
+    this.#joining = [];
+    this.#reads = [];
+    if (this.#protocol === 0) {
+      for (const read of reads) read(this.#commands);
+      return;
+    }
+    if (joining.length > 0) this.#answered = this.#subscribe(joining);
+    if (this.#protocol === 3) {
+      for (const read of reads) read(this.#listening);
+    } else if (reads.length > 0) {
+      this.#readWhenAnswered(reads);
+    }
+  }
+
+  #readWhenAnswered(reads: ((line: Line) => void)[]): void {
+    const proceed = (): void => {
+      if (!this.#unanswered.delete(proceed)) return;
+      for (const read of reads) read(this.#commands);
+    };
+    this.#unanswered.add(proceed);
+    void this.#answered.then(proceed);
+  }
+
+  async #subscribe(channels: string[]): Promise<boolean> {
+    const epoch = this.#epoch;
+    for (const channel of channels) this.#sent.add(channel);
+    try {
+      await this.#listening.post((redis) => redis.subscribe(...channels));
+      for (const channel of channels) if (this.#refused.delete(channel)) this.#events.restored([channel]);
+      return true;
+    } catch (error) {
+      if (epoch !== this.#epoch) return false;
+      const refused = channels.filter((channel) => this.#counts.has(channel));
+      for (const channel of channels) this.#sent.delete(channel);
+      for (const channel of refused) this.#refused.add(channel);
+      if (refused.length > 0) this.#events.refused(refused, error as Error);
+      return false;
+    }
+  }
+
+  #leave(): void {
+    clearTimeout(this.#leaveTimer);
+    this.#leaveTimer = undefined;
+    const channels = [...this.#leaving];
+    this.#leaving.clear();
+    if (this.#protocol === 0 || channels.length === 0) return;
+    for (const channel of channels) this.#sent.delete(channel);
+    // A connection that closes has left its channels anyway.
+    this.#listening.post((redis) => redis.unsubscribe(...channels)).catch(() => undefined);
+  }
+}

@@ -1,0 +1,41 @@
+import type { FlowName } from '../errors.js';
+import type { Subscriptions } from '../redis/subscriptions.js';
+import type { Watch } from './watch.js';
+
+const EXPIRED = Buffer.from('expired');
+
+/** Keyspace events of timers, as hints to look: worth a second subscription only for waits that last. */
+export class Hints {
+  readonly #watches = new Map<string, Watch>();
+  readonly #channelOf: (flow: FlowName) => string | undefined;
+  readonly #subscriptions: () => Subscriptions;
+
+  /** `channelOf` gives undefined while the server does not tell of expired keys. */
+  constructor(channelOf: (flow: FlowName) => string | undefined, subscriptions: () => Subscriptions) {
+    this.#channelOf = channelOf;
+    this.#subscriptions = subscriptions;
+  }
+
+  wanted(watch: Watch): boolean {
+    return watch.hintChannel === undefined && this.#channelOf(watch.flow) !== undefined;
+  }
+
+  follow(watch: Watch): void {
+    watch.hintFrom = Infinity;
+    watch.hintChannel = this.#channelOf(watch.flow);
+    if (watch.hintChannel === undefined) return;
+    this.#watches.set(watch.hintChannel, watch);
+    this.#subscriptions().hold(watch.hintChannel);
+  }
+
+  drop(watch: Watch): void {
+    if (watch.hintChannel === undefined) return;
+    this.#watches.delete(watch.hintChannel);
+    this.#subscriptions().release(watch.hintChannel);
+  }
+
+  /** The watch whose timer ran out, if that is what was said. */
+  expired(channel: string, payload: Buffer): Watch | undefined {
+    return payload.equals(EXPIRED) ? this.#watches.get(channel) : undefined;
+  }
+}

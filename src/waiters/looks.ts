@@ -1,0 +1,64 @@
+import type { StoredRecord } from '../contract/replies.js';
+import { Schedule } from './schedule.js';
+import { type Watch, type Cause } from './watch.js';
+
+/** What looking after a watch can lead to. */
+export interface LookEvents {
+  reread: (watch: Watch, cause: Cause) => void;
+  /** The deadline passed and Redis could not be asked how the flow ended. */
+  giveUp: (watch: Watch) => void;
+  followHints: (watch: Watch) => void;
+}
+
+const AFTER_MS = 5; // a deadline or lease is over a moment after it is, whatever the clocks round
+const GRACE_MS = 750; // what a read of a flow past its deadline may take before its waiters give up
+
+/** When to look at each watch next: at its deadline, at the end of its owner's lease, and now and then in between. */
+export class Looks {
+  readonly schedule = new Schedule();
+  readonly #rereadMs: number;
+  readonly #events: LookEvents;
+
+  constructor(rereadMs: number, events: LookEvents) {
+    this.#rereadMs = rereadMs;
+    this.#events = events;
+  }
+
+  /** Plans by what the record says; instants of the server's clock count from the server's `now`. */
+  plan(watch: Watch, record: StoredRecord, now: number): void {
+    const local = performance.now();
+    watch.deadline = local + record.deadlineAt - now + AFTER_MS;
+    const leased = record.leaseUntil !== undefined && watch.followers > 0;
+    watch.lease = leased ? local + (record.leaseUntil ?? 0) - now + AFTER_MS : Infinity;
+    watch.sweep = local + this.#sweepIn();
+    watch.giveUp = Infinity;
+    this.schedule.set(watch, watch.next);
+  }
+
+  readonly due = (watch: Watch, now: number): void => {
+    if (watch.giveUp <= now) {
+      this.#events.giveUp(watch);
+      return;
+    }
+    if (watch.hintFrom <= now) this.#events.followHints(watch);
+    const cause = causeOf(watch, now);
+    if (cause) this.#events.reread(watch, cause);
+    if (cause === 'deadline') {
+      watch.deadline = Infinity;
+      watch.giveUp = now + GRACE_MS;
+    }
+    if (watch.lease <= now) watch.lease = now + GRACE_MS;
+    if (watch.sweep <= now) watch.sweep = now + this.#sweepIn();
+    this.schedule.set(watch, watch.next);
+  };
+
+  #sweepIn(): number {
+    return this.#rereadMs * (0.75 + Math.random() / 2);
+  }
+}
+
+function causeOf(watch: Watch, now: number): Cause | undefined {
+  if (watch.deadline <= now) return 'deadline';
+  if (watch.lease <= now) return 'lease';
+  return watch.sweep <= now ? 'sweep' : undefined;
+}

@@ -1,0 +1,247 @@
+import { parseMessage, type FlowMessage } from '../contract/messages.js';
+import type { Reply } from '../contract/replies.js';
+import {
+  describeFlow,
+  FlowClosedError,
+  FlowNotFoundError,
+  FlowUnavailableError,
+  type FlowName,
+} from '../errors.js';
+import type { Line } from '../redis/line.js';
+import type { Subscriptions } from '../redis/subscriptions.js';
+import type { Telemetry } from '../broker/telemetry.js';
+import { endingByMessage, endingByRecord, type Ending } from './ending.js';
+import { Hints } from './hints.js';
+import { Looks } from './looks.js';
+import { Rereads } from './rereads.js';
+import type { Due } from './schedule.js';
+import type { WaitersOptions } from './waiters-options.js';
+import { Watch, type Cause, type Waiter } from './watch.js';
+
+const HINT_AFTER_MS = 1_000; // a wait that lasts is worth a second subscription
+
+/**
+ * Everything that is waited for in this process. A wait registers first, then subscribes, then reads; from then on anything that
+ * happens leads to the same: look at what was said, or read the record again.
+ */
+export class Waiters {
+  readonly rereads: Rereads;
+  readonly #looks: Looks;
+  readonly #watches = new Map<string, Watch>();
+  readonly #hints: Hints;
+  readonly #options: WaitersOptions;
+  readonly #telemetry: Telemetry;
+  readonly #subscriptions: () => Subscriptions;
+  #count = 0;
+  #closed = false;
+
+  constructor(options: WaitersOptions, subscriptions: () => Subscriptions, telemetry: Telemetry) {
+    this.#options = options;
+    this.#subscriptions = subscriptions;
+    this.#telemetry = telemetry;
+    this.#hints = new Hints(options.hintChannelOf, subscriptions);
+    this.#looks = new Looks(options.rereadMs, {
+      reread: (watch, cause) => {
+        this.rereads.request(watch, cause);
+      },
+      giveUp: (watch) => {
+        this.#giveUp(watch);
+      },
+      followHints: (watch) => {
+        this.#hints.follow(watch);
+      },
+    });
+    this.rereads = new Rereads({
+      read: (flow) => options.read(flow),
+      observed: (watch, reply, cause) => {
+        this.#observe(watch, reply, cause);
+      },
+      failed: (watch, error) => {
+        if (error instanceof FlowUnavailableError) return; // the outage goes on; so does the wait
+        this.#endAll(watch, { kind: 'error', error });
+      },
+    });
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  get watchCount(): number {
+    return this.#watches.size;
+  }
+
+  /** Registers the waiter, subscribes, and makes its first call, whose reply binds it to the flow it finds. */
+  async begin<R extends Reply<string>>(
+    flow: FlowName,
+    waiter: Waiter,
+    first: (line: Line) => Promise<R>,
+  ): Promise<R> {
+    if (this.#closed) throw new FlowClosedError('the broker is closed', { flow });
+    const watch = this.#join(flow, waiter);
+    try {
+      const reply = await new Promise<R>((resolve, reject) => {
+        this.#subscriptions().read((line) => {
+          first(line).then(resolve, reject);
+        });
+      });
+      this.#bind(watch, waiter, reply);
+      return reply;
+    } catch (error) {
+      this.leave(flow, waiter);
+      throw error;
+    }
+  }
+
+  /** The waiter ends otherwise: its caller gave up. */
+  leave(flow: FlowName, waiter: Waiter): void {
+    const watch = this.#watches.get(this.#options.channelOf(flow));
+    if (watch?.waiters.delete(waiter)) this.#left(watch, waiter);
+  }
+
+  /** Something was said on a flow's channel, or on the hint channel of its timer. */
+  hear(channel: string, payload: Buffer): void {
+    const watch = this.#watches.get(channel);
+    if (watch) this.#hearMessage(watch, parseMessage(payload));
+    else {
+      const hinted = this.#hints.expired(channel, payload);
+      if (hinted) this.rereads.request(hinted, 'hint');
+    }
+  }
+
+  /** Reads everything that is waited for, or the flows of these channels. */
+  rereadAll(cause: Cause, channels?: readonly string[]): void {
+    if (!channels) {
+      for (const watch of this.#watches.values()) this.rereads.request(watch, cause);
+      return;
+    }
+    for (const channel of channels) {
+      const watch = this.#watches.get(channel);
+      if (watch) this.rereads.request(watch, cause);
+    }
+  }
+
+  close(error: Error): void {
+    this.#closed = true;
+    for (const watch of [...this.#watches.values()]) this.#endAll(watch, { kind: 'error', error });
+    this.#looks.schedule.close();
+  }
+
+  /** Forgets a moment made by `at`. */
+  forget(due: Due): void {
+    this.#looks.schedule.remove(due);
+  }
+
+  /** A moment of a waiter's own, such as its `timeoutMs`. */
+  at(ms: number, run: () => void): Due {
+    const entry: Due = { at: 0, slot: -1, due: run };
+    this.#looks.schedule.set(entry, performance.now() + ms);
+    return entry;
+  }
+
+  #join(flow: FlowName, waiter: Waiter): Watch {
+    const channel = this.#options.channelOf(flow);
+    let watch = this.#watches.get(channel);
+    if (!watch) {
+      watch = new Watch(flow, channel, this.#looks.due);
+      if (this.#watches.size === 0) this.#options.busy();
+      this.#watches.set(channel, watch);
+      this.#subscriptions().hold(channel);
+    }
+    watch.waiters.add(waiter);
+    if (waiter.followsLease) watch.followers++;
+    this.#count++;
+    return watch;
+  }
+
+  #left(watch: Watch, waiter: Waiter): void {
+    if (waiter.followsLease) watch.followers--;
+    this.#count--;
+    if (watch.waiters.size > 0 || this.#watches.get(watch.channel) !== watch) return;
+    this.#watches.delete(watch.channel);
+    this.#looks.schedule.remove(watch);
+    this.rereads.drop(watch);
+    this.#subscriptions().release(watch.channel);
+    this.#hints.drop(watch);
+    if (this.#watches.size === 0) this.#options.quiet();
+  }
+
+  #bind(watch: Watch, waiter: Waiter, reply: Reply<string>): void {
+    if (!watch.waiters.has(waiter)) return;
+    if (!reply.record) {
+      const { flow } = watch;
+      const error = new FlowNotFoundError(
+        `there is no flow ${describeFlow(flow)}: never created, or its retention is over`,
+        { flow },
+      );
+      this.#end(watch, waiter, { kind: 'error', error });
+      return;
+    }
+    waiter.origin ??= reply.record.origin;
+    waiter.boundAt = reply.now;
+    if (watch.hintFrom === Infinity && this.#hints.wanted(watch))
+      watch.hintFrom = performance.now() + HINT_AFTER_MS;
+    const found = endingByRecord(watch.flow, waiter, reply.record, reply.now);
+    if (found) this.#observe(watch, reply, undefined);
+    else this.#looks.plan(watch, reply.record, reply.now);
+    if (watch.heard) {
+      watch.heard = false;
+      this.#again(watch, 'message');
+    }
+  }
+
+  #hearMessage(watch: Watch, message: FlowMessage | undefined): void {
+    let read = message === undefined;
+    for (const waiter of watch.waiters) {
+      if (waiter.origin === undefined) {
+        watch.heard = true;
+        continue;
+      }
+      const found = message ? endingByMessage(watch.flow, waiter, message) : 'read';
+      if (found === 'read') read = true;
+      else if (found) {
+        this.#telemetry.count('wakes', watch.flow, { ending: found.kind });
+        this.#end(watch, waiter, found);
+      }
+    }
+    if (read) this.#again(watch, 'message');
+  }
+
+  /** What a read found, for every waiter that it concerns. Reads may overtake one another: an older flow is never news. */
+  #observe(watch: Watch, reply: Reply<string>, cause: Cause | undefined): void {
+    if (cause) this.#telemetry.count('rereads', watch.flow, { cause });
+    const { record, now } = reply;
+    const missed = (cause === 'poll' || cause === 'sweep') && record?.status !== 'TIMED_OUT';
+    for (const waiter of watch.waiters) {
+      if (waiter.origin === undefined) continue;
+      const found = endingByRecord(watch.flow, waiter, record, now);
+      if (found === 'read') this.#again(watch, record ? 'large' : 'message');
+      else if (found) {
+        if (missed && found.kind !== 'lapsed')
+          this.#telemetry.count('missedWakes', watch.flow, { cause, ending: found.kind });
+        this.#end(watch, waiter, found);
+      }
+    }
+    if (watch.waiters.size > 0 && record) this.#looks.plan(watch, record, now);
+  }
+
+  #again(watch: Watch, cause: Cause): void {
+    if (watch.waiters.size > 0) this.rereads.request(watch, cause);
+  }
+
+  #giveUp(watch: Watch): void {
+    const { flow } = watch;
+    const text = `the deadline of ${describeFlow(flow)} passed, and Redis could not be asked how it ended`;
+    this.#endAll(watch, { kind: 'error', error: new FlowUnavailableError(text, { flow }) });
+  }
+
+  #endAll(watch: Watch, ending: Ending): void {
+    for (const waiter of [...watch.waiters]) this.#end(watch, waiter, ending);
+  }
+
+  #end(watch: Watch, waiter: Waiter, ending: Ending): void {
+    if (!watch.waiters.delete(waiter)) return;
+    waiter.end(ending);
+    this.#left(watch, waiter);
+  }
+}
