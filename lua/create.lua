@@ -16,9 +16,9 @@
 --   minFreshMs   hand back a COMPLETED record only if its freshUntil is at least this far away; default 0
 --   rejectFence  never hand back the COMPLETED record with this fence
 --   origin       the flow the caller waits for: take this one over or learn how it ended, never open another
---   replyLimit   bytes; a larger result or error is left out of the reply and named in `omitted`
+--   replyLimit   bytes; a larger result or error is left out of the reply
 --
--- Replies: verdict, server time in ms, then the record as field, value pairs.
+-- Replies: verdict, head, metadata, payload; see the contract.
 --   created      the flow is new, this caller opened it (and owns it, if it gave owner and leaseMs)
 --   joined       it is pending, somebody else opened or holds it
 --   taken_over   its owner was gone; this caller is the owner now: next attempt, new fence, same origin
@@ -36,24 +36,30 @@ local OPTIONS = {
   minFreshMs = true, rejectFence = true, origin = true, replyLimit = true,
 }
 
+local REUSE = { COMPLETED = true }
+
 local function plan_of(arguments)
-  local given = options_of(arguments, 5, OPTIONS)
   local plan = {
     request = request_of(arguments[2]),
     timeout = integer('timeoutMs', arguments[3], 1, MAX_MS),
     metadata = arguments[4],
-    retention = given.retention,
-    lease = given.leaseMs and integer('leaseMs', given.leaseMs, 1, MAX_MS),
-    owner = given.owner and token('owner', given.owner),
-    attempts = integer('maxAttempts', given.maxAttempts or '0', 0, 1000000),
-    supersede = given.conflict == 'supersede',
-    reuse = given.reuse and statuses_of('reuse', given.reuse, TERMINAL) or { COMPLETED = true },
-    fresh = integer('minFreshMs', given.minFreshMs or '0', 0, MAX_MS),
-    reject = given.rejectFence and fence_of('rejectFence', given.rejectFence),
-    origin = given.origin and fence_of('origin', given.origin),
-    limit = given.replyLimit and integer('replyLimit', given.replyLimit, 0, MAX_MS),
+    attempts = 0,
+    reuse = REUSE,
+    fresh = 0,
   }
-  if given.conflict and given.conflict ~= 'join' and given.conflict ~= 'supersede' then
+  if #arguments == 4 then return plan end
+  local given = options_of(arguments, 5, OPTIONS)
+  plan.retention = given.retention
+  if given.leaseMs then plan.lease = integer('leaseMs', given.leaseMs, 1, MAX_MS) end
+  if given.owner then plan.owner = token('owner', given.owner) end
+  if given.maxAttempts then plan.attempts = integer('maxAttempts', given.maxAttempts, 0, 1000000) end
+  if given.reuse then plan.reuse = statuses_of('reuse', given.reuse, TERMINAL) end
+  if given.minFreshMs then plan.fresh = integer('minFreshMs', given.minFreshMs, 0, MAX_MS) end
+  if given.rejectFence then plan.reject = fence_of('rejectFence', given.rejectFence) end
+  if given.origin then plan.origin = fence_of('origin', given.origin) end
+  if given.replyLimit then plan.limit = integer('replyLimit', given.replyLimit, 0, MAX_MS) end
+  plan.supersede = given.conflict == 'supersede'
+  if given.conflict and given.conflict ~= 'join' and not plan.supersede then
     refuse('FLOWARG', 'conflict must be join or supersede')
   end
   if plan.origin and plan.supersede then refuse('FLOWARG', 'origin does not go with conflict supersede') end
@@ -72,35 +78,36 @@ end
 
 local function open(keys, plan, verb, now, micros, previous)
   local deadline = now + plan.timeout
-  local first_look = plan.lease and math.min(now + plan.lease, deadline) or deadline
-  local left = typed(redis.pcall('SET', keys[2], '1', 'PXAT', exact(first_look), 'GET'), 'timer')
+  local deadline_at, created_at = exact(deadline), exact(now)
+  local lease_until = plan.lease and lease_end(plan, now, deadline)
+  local left = typed(redis.pcall('SET', keys[2], '1', 'PXAT', lease_until or deadline_at, 'GET'), 'timer')
   if previous and previous.status == 'PENDING' then publish(verb, keys[1], previous, 'SUPERSEDED', now, true, '') end
   -- A delete leaves its receipt in the timer; the new record keeps it, so that a late replay cannot delete a successor.
   local deleted_fence, deleted_by = string.match(left or '', '^deleted (%d+) (.+)$')
   local fence = next_fence(previous and previous.fence or deleted_fence, micros)
+  local attempt = plan.lease and '1' or '0'
   local fields = {
-    'v', '1', 'status', 'PENDING', 'fence', fence, 'origin', fence, 'attempt', plan.lease and '1' or '0',
-    'createdAt', exact(now), 'deadlineAt', exact(deadline), 'createdBy', plan.request, 'metadata', plan.metadata,
+    'v', '1', 'status', 'PENDING', 'fence', fence, 'origin', fence, 'attempt', attempt,
+    'createdAt', created_at, 'deadlineAt', deadline_at, 'createdBy', plan.request, 'metadata', plan.metadata,
   }
   local function add(name, value)
+    if not value then return end
     fields[#fields + 1] = name
     fields[#fields + 1] = value
   end
-  if plan.lease then
-    add('owner', plan.owner)
-    add('leaseUntil', lease_end(plan, now, deadline))
-  end
-  if plan.attempts > 0 then add('maxAttempts', exact(plan.attempts)) end
-  if plan.retention then add('retention', plan.retention) end
-  if previous and previous.status == 'PENDING' and previous.createdBy then add('displaced', previous.createdBy) end
-  deleted_by = deleted_by or (previous and previous.deletedBy)
-  if deleted_by then add('deletedBy', deleted_by) end
+  add('owner', plan.owner)
+  add('leaseUntil', lease_until)
+  add('maxAttempts', plan.attempts > 0 and exact(plan.attempts))
+  add('retention', plan.retention)
+  add('displaced', previous and previous.status == 'PENDING' and previous.createdBy)
+  add('deletedBy', deleted_by or (previous and previous.deletedBy))
   if previous then redis.call('DEL', keys[1]) end
   redis.call('HSET', keys[1], unpack(fields))
   redis.call('PEXPIREAT', keys[1], exact(deadline + retention_of(plan, 'TIMED_OUT')))
-  local reply = { 'created', exact(now) }
-  for at = 1, #fields do reply[at + 2] = fields[at] end
-  return reply
+  return reply_with('created', now, {
+    status = 'PENDING', fence = fence, origin = fence, attempt = attempt, createdAt = created_at, deadlineAt = deadline_at,
+    leaseUntil = lease_until, owner = plan.owner, metadata = plan.metadata,
+  })
 end
 
 local function take_over(keys, plan, verb, record, now, micros)

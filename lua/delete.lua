@@ -7,9 +7,9 @@
 -- ARGV[3…] options name, value pairs:
 --   fence        delete only the record with this fence
 --   statuses     delete only a record in one of these, comma between; default: any
---   replyLimit   bytes; a larger result or error is left out of the reply and named in `omitted`
+--   replyLimit   bytes; a larger result or error is left out of the reply
 --
--- Replies: verdict, server time in ms, then the record as field, value pairs.
+-- Replies: verdict, head, metadata, payload; see the contract.
 --   deleted    gone; the record is shown as it was (not on a replay: it is gone)
 --   mismatch   it stands, with another fence or status
 --   not_found  nothing stands there

@@ -4,9 +4,9 @@
 -- KEYS[2] timer    flow:{<type>:<id>}:timer
 -- ARGV[1] publish  PUBLISH, or SPUBLISH in Cluster
 -- ARGV[2…] options name, value pairs:
---   replyLimit   bytes; a larger result or error is left out of the reply and named in `omitted`
+--   replyLimit   bytes; a larger result or error is left out of the reply
 --
--- Replies: verdict, server time in ms, then the record as field, value pairs.
+-- Replies: verdict, head, metadata, payload; see the contract.
 --   found      the record
 --   not_found  nothing stands there
 --

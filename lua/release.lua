@@ -7,7 +7,7 @@
 -- ARGV[3] fence    the fence that the owner was given
 -- ARGV[4] owner    the owner that create was given
 --
--- Replies: verdict, server time in ms, then the record as field, value pairs.
+-- Replies: verdict, head, metadata, payload; see the contract.
 --   released    the lease is over: ended by this call, or before it (then nobody is told again)
 --   superseded  another owner has the flow, or nobody ever did
 --   settled     the flow is terminal

@@ -7,7 +7,7 @@
 -- ARGV[3] owner    the owner that create was given
 -- ARGV[4] leaseMs  from now; never past the deadline
 --
--- Replies: verdict, server time in ms, then the record as field, value pairs.
+-- Replies: verdict, head, metadata, payload; see the contract.
 --   renewed     the lease is the caller's until leaseUntil
 --   superseded  another owner has the flow, or nobody ever did
 --   settled     the flow is terminal

@@ -12,10 +12,10 @@
 --   freshUntil   ms since the epoch, COMPLETED only: until when the result may be handed back
 --   retentionMs  keep the record this long, instead of what it was created with
 --   replace      1: settle over a terminal record too; needs fence, and gives the record a new one
---   replyLimit   bytes; a larger result or error is left out of the reply and named in `omitted`
+--   replyLimit   bytes; a larger result or error is left out of the reply
 --
--- Replies: verdict, server time in ms, then the record as field, value pairs.
---   applied          settled by this call; the payload it sent is not sent back but named in `omitted`
+-- Replies: verdict, head, metadata, payload; see the contract.
+--   applied          settled by this call; the payload it sent is not sent back
 --   duplicate        settled by this very request before: the caller won, its reply was lost
 --   late             the deadline passed first
 --   already_settled  somebody else settled it first
@@ -28,7 +28,6 @@
 -- @include record
 
 local OPTIONS = { fence = true, freshUntil = true, retentionMs = true, replace = true, replyLimit = true }
-local SETTLING = { COMPLETED = 'result', FAILED = 'error', CANCELED = 'error' }
 
 local function verdict_on(record, request, fence, replace)
   if record.settledBy == request then return 'duplicate' end
@@ -40,7 +39,7 @@ end
 return answer(function()
   keys_and_arguments(KEYS, ARGV, 5)
   local verb, request, status, payload = verb_of(ARGV[1]), request_of(ARGV[2]), ARGV[3], ARGV[4]
-  local field = SETTLING[status]
+  local field = PAYLOAD[status]
   if not field then refuse('FLOWARG', 'status must be COMPLETED, FAILED or CANCELED') end
   local inline = integer('inlineBytes', ARGV[5], 0, MAX_MS)
   local given = options_of(ARGV, 6, OPTIONS)

@@ -151,7 +151,8 @@ export function signalOrNone(value: unknown): void {
   }
 }
 
-function shown(value: unknown): string {
+/** How messages show a value that was refused: short, and no object's contents. */
+export function shown(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.slice(0, 80));
   return typeof value === 'number' || typeof value === 'boolean' || value == null
     ? String(value)

@@ -4,9 +4,9 @@
 -- KEYS[2] timer    flow:{<type>:<id>}:timer
 -- ARGV[1] publish  PUBLISH, or SPUBLISH in Cluster
 -- ARGV[2…] options name, value pairs:
---   replyLimit   bytes; a larger result or error is left out of the reply and named in `omitted`
+--   replyLimit   bytes; a larger result or error is left out of the reply
 --
--- Replies: verdict, server time in ms, then the record as field, value pairs.
+-- Replies: verdict, head, metadata, payload; see the contract.
 --   found      the record
 --   not_found  nothing stands there
 --
@@ -38,8 +38,8 @@ local function fence_of(name, text)
 end
 
 local function token(name, text)
-  if text == nil or #text > 64 or not string.find(text, '^[%w_.:-]+$') then
-    refuse('FLOWARG', name .. ' must be 1 to 64 of A-Z a-z 0-9 _ . : -')
+  if text == nil or #text > 64 or not string.find(text, '^[%w_.:][%w_.:-]*$') then
+    refuse('FLOWARG', name .. ' must be 1 to 64 of A-Z a-z 0-9 _ . : - and not begin with -')
   end
   return text
 end
@@ -143,7 +143,8 @@ local function settle_record(keys, record, status, at, by, changes)
 end
 
 local NEEDED = { 'fence', 'origin', 'attempt', 'createdAt', 'deadlineAt' }
-local MAY_HAVE = { 'leaseUntil', 'maxAttempts', 'freshUntil' }
+local MAY_HAVE = { 'leaseUntil', 'maxAttempts', 'settledAt', 'freshUntil' }
+local WORDS = { 'owner', 'settledBy' } -- they stand in a reply's head, between spaces
 
 local function whole(text)
   return text ~= nil and #text <= 16 and string.find(text, '^%d+$') ~= nil
@@ -154,6 +155,9 @@ local function check(record)
   for at = 1, #NEEDED do readable = readable and whole(record[NEEDED[at]]) end
   for at = 1, #MAY_HAVE do
     readable = readable and (record[MAY_HAVE[at]] == nil or whole(record[MAY_HAVE[at]]))
+  end
+  for at = 1, #WORDS do
+    readable = readable and (record[WORDS[at]] == nil or string.find(record[WORDS[at]], '^%S+$'))
   end
   if not readable then refuse('FLOWTYPE', 'the record lacks a field or has one that cannot be read') end
 end
@@ -203,20 +207,18 @@ local function set_timer(keys, record, now)
   redis.call('SET', keys[2], '1', 'PXAT', exact(at))
 end
 
--- Reply: verdict, server time in ms, then the record's fields. A payload over `limit` bytes is left out and named in
--- `omitted`: the one that the caller just sent, or one that it would rather fetch elsewhere.
+local HEAD = { 'status', 'fence', 'origin', 'attempt', 'createdAt', 'deadlineAt', 'leaseUntil', 'settledAt', 'freshUntil', 'owner', 'settledBy' }
+local PAYLOAD = { COMPLETED = 'result', FAILED = 'error', CANCELED = 'error' }
+
+-- Reply: verdict, head, and where there is a record its metadata and, once it is settled with one, its payload.
+-- Head: `1 <now>` and then the record's fields as words, `-` for one it does not have. A payload over `limit` bytes is left out.
 local function reply_with(verdict, now, record, limit)
-  local reply = { verdict, exact(now) }
-  if not record then return reply end
-  local at = 2
-  for field, value in pairs(record) do
-    if limit and (field == 'result' or field == 'error') and #value > limit then
-      field, value = 'omitted', field
-    end
-    reply[at + 1], reply[at + 2] = field, value
-    at = at + 2
-  end
-  return reply
+  if not record then return { verdict, '1 ' .. exact(now) } end
+  local words = { '1', exact(now) }
+  for at = 1, #HEAD do words[at + 2] = record[HEAD[at]] or '-' end
+  local payload = record[PAYLOAD[record.status]]
+  if payload and limit and #payload > limit then payload = nil end
+  return { verdict, table.concat(words, ' '), record.metadata, payload }
 end
 
 local OPTIONS = { replyLimit = true }

@@ -12,10 +12,10 @@
 --   freshUntil   ms since the epoch, COMPLETED only: until when the result may be handed back
 --   retentionMs  keep the record this long, instead of what it was created with
 --   replace      1: settle over a terminal record too; needs fence, and gives the record a new one
---   replyLimit   bytes; a larger result or error is left out of the reply and named in `omitted`
+--   replyLimit   bytes; a larger result or error is left out of the reply
 --
--- Replies: verdict, server time in ms, then the record as field, value pairs.
---   applied          settled by this call; the payload it sent is not sent back but named in `omitted`
+-- Replies: verdict, head, metadata, payload; see the contract.
+--   applied          settled by this call; the payload it sent is not sent back
 --   duplicate        settled by this very request before: the caller won, its reply was lost
 --   late             the deadline passed first
 --   already_settled  somebody else settled it first
@@ -50,8 +50,8 @@ local function fence_of(name, text)
 end
 
 local function token(name, text)
-  if text == nil or #text > 64 or not string.find(text, '^[%w_.:-]+$') then
-    refuse('FLOWARG', name .. ' must be 1 to 64 of A-Z a-z 0-9 _ . : -')
+  if text == nil or #text > 64 or not string.find(text, '^[%w_.:][%w_.:-]*$') then
+    refuse('FLOWARG', name .. ' must be 1 to 64 of A-Z a-z 0-9 _ . : - and not begin with -')
   end
   return text
 end
@@ -155,7 +155,8 @@ local function settle_record(keys, record, status, at, by, changes)
 end
 
 local NEEDED = { 'fence', 'origin', 'attempt', 'createdAt', 'deadlineAt' }
-local MAY_HAVE = { 'leaseUntil', 'maxAttempts', 'freshUntil' }
+local MAY_HAVE = { 'leaseUntil', 'maxAttempts', 'settledAt', 'freshUntil' }
+local WORDS = { 'owner', 'settledBy' } -- they stand in a reply's head, between spaces
 
 local function whole(text)
   return text ~= nil and #text <= 16 and string.find(text, '^%d+$') ~= nil
@@ -166,6 +167,9 @@ local function check(record)
   for at = 1, #NEEDED do readable = readable and whole(record[NEEDED[at]]) end
   for at = 1, #MAY_HAVE do
     readable = readable and (record[MAY_HAVE[at]] == nil or whole(record[MAY_HAVE[at]]))
+  end
+  for at = 1, #WORDS do
+    readable = readable and (record[WORDS[at]] == nil or string.find(record[WORDS[at]], '^%S+$'))
   end
   if not readable then refuse('FLOWTYPE', 'the record lacks a field or has one that cannot be read') end
 end
@@ -215,24 +219,21 @@ local function set_timer(keys, record, now)
   redis.call('SET', keys[2], '1', 'PXAT', exact(at))
 end
 
--- Reply: verdict, server time in ms, then the record's fields. A payload over `limit` bytes is left out and named in
--- `omitted`: the one that the caller just sent, or one that it would rather fetch elsewhere.
+local HEAD = { 'status', 'fence', 'origin', 'attempt', 'createdAt', 'deadlineAt', 'leaseUntil', 'settledAt', 'freshUntil', 'owner', 'settledBy' }
+local PAYLOAD = { COMPLETED = 'result', FAILED = 'error', CANCELED = 'error' }
+
+-- Reply: verdict, head, and where there is a record its metadata and, once it is settled with one, its payload.
+-- Head: `1 <now>` and then the record's fields as words, `-` for one it does not have. A payload over `limit` bytes is left out.
 local function reply_with(verdict, now, record, limit)
-  local reply = { verdict, exact(now) }
-  if not record then return reply end
-  local at = 2
-  for field, value in pairs(record) do
-    if limit and (field == 'result' or field == 'error') and #value > limit then
-      field, value = 'omitted', field
-    end
-    reply[at + 1], reply[at + 2] = field, value
-    at = at + 2
-  end
-  return reply
+  if not record then return { verdict, '1 ' .. exact(now) } end
+  local words = { '1', exact(now) }
+  for at = 1, #HEAD do words[at + 2] = record[HEAD[at]] or '-' end
+  local payload = record[PAYLOAD[record.status]]
+  if payload and limit and #payload > limit then payload = nil end
+  return { verdict, table.concat(words, ' '), record.metadata, payload }
 end
 
 local OPTIONS = { fence = true, freshUntil = true, retentionMs = true, replace = true, replyLimit = true }
-local SETTLING = { COMPLETED = 'result', FAILED = 'error', CANCELED = 'error' }
 
 local function verdict_on(record, request, fence, replace)
   if record.settledBy == request then return 'duplicate' end
@@ -244,7 +245,7 @@ end
 return answer(function()
   keys_and_arguments(KEYS, ARGV, 5)
   local verb, request, status, payload = verb_of(ARGV[1]), request_of(ARGV[2]), ARGV[3], ARGV[4]
-  local field = SETTLING[status]
+  local field = PAYLOAD[status]
   if not field then refuse('FLOWARG', 'status must be COMPLETED, FAILED or CANCELED') end
   local inline = integer('inlineBytes', ARGV[5], 0, MAX_MS)
   local given = options_of(ARGV, 6, OPTIONS)

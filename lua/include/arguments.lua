@@ -24,8 +24,8 @@ local function fence_of(name, text)
 end
 
 local function token(name, text)
-  if text == nil or #text > 64 or not string.find(text, '^[%w_.:-]+$') then
-    refuse('FLOWARG', name .. ' must be 1 to 64 of A-Z a-z 0-9 _ . : -')
+  if text == nil or #text > 64 or not string.find(text, '^[%w_.:][%w_.:-]*$') then
+    refuse('FLOWARG', name .. ' must be 1 to 64 of A-Z a-z 0-9 _ . : - and not begin with -')
   end
   return text
 end

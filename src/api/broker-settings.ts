@@ -26,6 +26,7 @@ const NAMES: readonly (keyof BrokerOptions)[] = [
   'commandTimeoutMs',
   'inlineBytes',
 ];
+const LOGGING = ['child', 'debug', 'info', 'warn', 'error'];
 const MAX_INLINE = 1_048_576;
 
 /** Refuses wrong options by name, and fills in what is not given. */
@@ -34,11 +35,12 @@ export function brokerSettings(given: unknown): BrokerSettings {
   knownOptions('the options of createBroker', given, NAMES);
   const options = given as BrokerOptions;
   const { broker } = DEFAULTS;
+  const { prefix = broker.prefix } = options;
   const ms = (name: keyof typeof broker & `${string}Ms`, least: number): number =>
     wholeNumber(name, options[name], broker[name], least, MAX_MS);
   return {
     redis: options.redis,
-    prefix: checkPrefix(options.prefix ?? broker.prefix),
+    prefix: checkPrefix(prefix),
     logger: checkLogger(options.logger),
     notifications: oneOf<BrokerSettings['notifications']>(
       'notifications',
@@ -56,7 +58,8 @@ export function brokerSettings(given: unknown): BrokerSettings {
 
 function checkLogger(logger: BrokerOptions['logger']): BrokerOptions['logger'] {
   if (logger === undefined) return undefined;
-  if (typeof (Object(logger) as Record<string, unknown>)['child'] === 'function') return logger;
+  const methods = Object(logger) as Record<string, unknown>;
+  if (LOGGING.every((name) => typeof methods[name] === 'function')) return logger;
   throw new FlowInvalidArgumentError(
     'logger must be a pino logger, or an object with child, debug, info, warn and error',
   );

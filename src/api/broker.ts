@@ -30,7 +30,7 @@ export function createBroker(options: BrokerOptions): Broker {
 /** See {@link createBroker}. */
 export class Broker {
   /** Names this broker in keys' owners, logs and diagnostics. */
-  readonly id = randomBytes(6).toString('base64url');
+  readonly id = randomBytes(6).toString('hex');
   readonly #connections: Connections;
   readonly #commands: Line;
   readonly #wakePath: WakePath;

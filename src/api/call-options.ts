@@ -13,8 +13,14 @@ import { FlowInvalidArgumentError, type FlowName } from '../errors.js';
 import type { CallerLimits } from '../features/run/local-run.js';
 import type { RunPlan } from '../features/run/plan.js';
 import { knownOptions, MAX_MS, oneOf, signalOrNone, wholeNumber } from '../options.js';
-import type { FollowOptions } from '../waiters/follow.js';
-import type { CreateCallOptions, RunCallOptions, SettleCallOptions, WaitCallOptions } from './calls.js';
+import type { WaitOptions } from '../waiters/wait.js';
+import type {
+  CreateCallOptions,
+  OpenCallOptions,
+  RunCallOptions,
+  SettleCallOptions,
+  WaitCallOptions,
+} from './calls.js';
 
 const CREATE = ['metadata', 'timeoutMs', 'conflict', 'reuse', 'minFreshMs', 'rejectFence'];
 const RUN = [
@@ -72,16 +78,34 @@ export function runPlan<M>(
   return { plan, limits: { signal: options.signal, waitMs: limitOrNone('waitMs', options.waitMs) } };
 }
 
-export function waitLimits(verb: 'wait' | 'open', options: WaitCallOptions = {}): FollowOptions {
-  knownOptions(`the options of ${verb}`, options, ['signal', 'timeoutMs']);
-  signalOrNone(options.signal);
-  return {
-    signal: options.signal,
-    timeoutMs: limitOrNone(verb === 'open' ? 'waitMs' : 'timeoutMs', options.timeoutMs),
-  };
+/** What `open` takes is partly for create and partly for the wait. */
+export function openOptions<M>(options: OpenCallOptions<M> | undefined): {
+  readonly create: CreateCallOptions<M> | undefined;
+  readonly limits: WaitOptions;
+} {
+  if (options === undefined) return { create: undefined, limits: NO_LIMITS };
+  knownOptions('the options of open', options, [...CREATE, 'signal', 'waitMs']);
+  const { signal, waitMs, ...create } = options;
+  signalOrNone(signal);
+  return { create, limits: { signal, timeoutMs: limitOrNone('waitMs', waitMs) } };
 }
 
-export function settleOptions(options: SettleCallOptions = {}): SettleOptions {
+export function waitLimits(options: WaitCallOptions | undefined): WaitOptions {
+  if (options === undefined) return NO_LIMITS;
+  knownOptions('the options of wait', options, ['signal', 'timeoutMs']);
+  signalOrNone(options.signal);
+  return { signal: options.signal, timeoutMs: limitOrNone('timeoutMs', options.timeoutMs) };
+}
+
+const NO_LIMITS: WaitOptions = {};
+
+const NO_SETTLE_OPTIONS: SettleOptions = {};
+
+export function settleOptions(
+  options: SettleCallOptions | undefined,
+  freshUntil: number | undefined,
+): SettleOptions {
+  if (options === undefined) return freshUntil === undefined ? NO_SETTLE_OPTIONS : { freshUntil };
   knownOptions('the options of settling', options, ['fence', 'retentionMs', 'replace']);
   const { replace, retentionMs } = options;
   const fence = checkFence('fence', options.fence);
@@ -89,7 +113,12 @@ export function settleOptions(options: SettleCallOptions = {}): SettleOptions {
     throw new FlowInvalidArgumentError('replace must be true or false');
   if (replace && fence === undefined)
     throw new FlowInvalidArgumentError('replace needs fence: the state that it replaces');
-  return { fence, retentionMs: limitOrNone('retentionMs', retentionMs), replace: replace ? 1 : undefined };
+  return {
+    fence,
+    retentionMs: limitOrNone('retentionMs', retentionMs),
+    replace: replace ? 1 : undefined,
+    freshUntil,
+  };
 }
 
 function limitOrNone(name: string, value: unknown): number | undefined {

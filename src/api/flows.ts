@@ -2,7 +2,7 @@ import { errorInfoOf } from '../contract/error-info.js';
 import { checkId } from '../contract/keys.js';
 import type { FlowStatus, SettleStatus } from '../contract/status.js';
 import { STATUSES } from '../contract/status.js';
-import type { Reply, SettleVerdict, StoredRecord } from '../contract/replies.js';
+import type { StoredRecord } from '../contract/replies.js';
 import { FlowInvalidArgumentError, type FlowName } from '../errors.js';
 import { flowRecord, type FlowRecord, type Sent } from '../broker/record.js';
 import { checkFence, statusList, type Settings } from '../broker/settings.js';
@@ -14,7 +14,7 @@ import type { RunResult } from '../features/run/local-run.js';
 import { open, wait } from '../features/wait.js';
 import { superseded } from '../waiters/ending.js';
 import { knownOptions, oneOf } from '../options.js';
-import { createPlan, runPlan, settleOptions, waitLimits } from './call-options.js';
+import { createPlan, openOptions, runPlan, settleOptions, waitLimits } from './call-options.js';
 import type {
   CreateCallOptions,
   CreateResult,
@@ -70,7 +70,7 @@ export class Flows<T = unknown, M = unknown> {
    * const tokens = await logins.wait(state, { signal: request.signal });
    */
   async wait(id: string, options?: WaitCallOptions): Promise<T> {
-    const limits = waitLimits('wait', options);
+    const limits = waitLimits(options);
     return (await wait(this.#base.core, this.#settings, this.#flow(id), limits)) as T;
   }
 
@@ -85,14 +85,18 @@ export class Flows<T = unknown, M = unknown> {
    */
   async open(id: string, options?: OpenCallOptions<M>): Promise<OpenResult<T, M>> {
     const flow = this.#flow(id);
-    const { signal, waitMs, ...rest } = options ?? {};
-    const plan = this.#plan(flow, options === undefined ? undefined : rest);
-    const limits = waitLimits('open', {
-      ...(signal ? { signal } : {}),
-      ...(waitMs === undefined ? {} : { timeoutMs: waitMs }),
-    });
-    const { reply, outcome } = await open(this.#base.core, this.#settings, flow, plan, limits);
-    return { ...this.#created(flow, reply.verdict, reply.record), outcome: outcome as Promise<T> };
+    const { create, limits } = openOptions(options);
+    const { reply, outcome, stop } = open(
+      this.#base.core,
+      this.#settings,
+      flow,
+      this.#plan(flow, create),
+      limits,
+    );
+    const { verdict, record } = await reply;
+    if (verdict === 'superseded') stop(superseded(flow));
+    const opened = this.#created(flow, verdict, record);
+    return { verdict: opened.verdict, record: opened.record, outcome: outcome as Promise<T> };
   }
 
   /**
@@ -218,23 +222,21 @@ export class Flows<T = unknown, M = unknown> {
     );
   }
 
-  async #settle(
+  #settle(
     flow: FlowName,
     status: SettleStatus,
     payload: string | Buffer,
     sent: Sent,
-    options?: SettleCallOptions,
+    given?: SettleCallOptions,
     freshUntil?: number,
   ): Promise<SettleResult<T, M>> {
     const { verbs } = this.#base.core;
-    const plan = {
-      request: verbs.request(),
-      status,
-      payload,
-      options: { ...settleOptions(options), freshUntil },
-    };
-    const { verdict, record }: Reply<SettleVerdict> = await verbs.settle(flow, plan);
-    if (!record || verdict === 'not_found') return { verdict: 'not_found', record: undefined };
-    return { verdict, record: this.#record(flow, record, verdict === 'applied' ? sent : undefined) };
+    const options = settleOptions(given, freshUntil);
+    return verbs
+      .settle(flow, { request: verbs.request(), status, payload, options })
+      .then(({ verdict, record }) => {
+        if (!record || verdict === 'not_found') return { verdict: 'not_found', record: undefined };
+        return { verdict, record: this.#record(flow, record, verdict === 'applied' ? sent : undefined) };
+      });
   }
 }

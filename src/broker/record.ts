@@ -79,8 +79,8 @@ function endingOf<T>(
   sent?: Sent,
 ): { result?: T; error?: ErrorInfo } {
   if (sent) return sent as { result?: T; error?: ErrorInfo };
-  if (stored.result) return { result: payloads.decode(flow, 'result', stored.result) as T };
-  if (stored.error)
-    return { error: payloads.decodeError(flow, stored.error, stored.settledBy === 'owner_lost') };
-  return {};
+  const { status, payload, settledBy } = stored;
+  if (!payload) return {};
+  if (status === 'COMPLETED') return { result: payloads.decode(flow, 'result', payload) as T };
+  return { error: payloads.decodeError(flow, payload, settledBy === 'owner_lost') };
 }

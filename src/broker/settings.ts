@@ -7,6 +7,7 @@ import {
   functionOrNone,
   knownOptions,
   MAX_MS,
+  shown,
   wholeNumber,
   type FlowOptions,
   type Retention,
@@ -93,9 +94,7 @@ export function statusList(name: string, list: unknown, known: readonly string[]
   if (!Array.isArray(list)) throw new FlowInvalidArgumentError(`${name} must be an array of statuses`);
   for (const status of list as unknown[]) {
     if (!known.includes(status as string)) {
-      throw new FlowInvalidArgumentError(
-        `${name} must hold only ${known.join(', ')}, got ${JSON.stringify(status)}`,
-      );
+      throw new FlowInvalidArgumentError(`${name} must hold only ${known.join(', ')}, got ${shown(status)}`);
     }
   }
   return list.join(',');

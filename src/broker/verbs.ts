@@ -82,24 +82,16 @@ export class Verbs {
     return `${this.#options.brokerId}.${(this.#requests++).toString(36)}`;
   }
 
-  async create(flow: FlowName, plan: CreatePlan, line = this.#commands): Promise<Reply<CreateVerdict>> {
-    const values = createArguments(
-      this.#options.publish,
-      plan.request,
-      plan.timeoutMs,
-      plan.metadata,
-      plan.options,
-    );
-    const reply = await this.#run<CreateVerdict>('create', flow, values, line);
-    if (reply.verdict === 'created') this.#telemetry.count('transitions', flow, { verdict: reply.verdict });
-    if (reply.verdict === 'taken_over') {
-      this.#telemetry.count('transitions', flow, { verdict: reply.verdict });
-      this.#telemetry.count('takeovers', flow, { attempt: reply.record?.attempt });
-    }
-    return reply;
+  create(flow: FlowName, plan: CreatePlan, line = this.#commands): Promise<Reply<CreateVerdict>> {
+    const { request, timeoutMs, metadata, options } = plan;
+    const values = createArguments(this.#options.publish, request, timeoutMs, metadata, options);
+    return this.#run<CreateVerdict>('create', flow, values, line, ({ verdict, record }) => {
+      if (verdict === 'taken_over') this.#telemetry.count('takeovers', flow, { attempt: record?.attempt });
+      return verdict === 'created' || verdict === 'taken_over';
+    });
   }
 
-  async settle(flow: FlowName, plan: SettlePlan): Promise<Reply<SettleVerdict>> {
+  settle(flow: FlowName, plan: SettlePlan): Promise<Reply<SettleVerdict>> {
     const { inlineBytes, publish } = this.#options;
     const values = settleArguments(
       publish,
@@ -109,10 +101,13 @@ export class Verbs {
       inlineBytes,
       plan.options,
     );
-    const reply = await this.#run<SettleVerdict>('settle', flow, values, this.#commands);
-    if (reply.verdict === 'applied')
-      this.#telemetry.count('transitions', flow, { verdict: reply.verdict, status: plan.status });
-    return reply;
+    return this.#run<SettleVerdict>(
+      'settle',
+      flow,
+      values,
+      this.#commands,
+      ({ verdict }) => verdict === 'applied',
+    );
   }
 
   renew(flow: FlowName, fence: number, owner: string, leaseMs: number): Promise<Reply<RenewVerdict>> {
@@ -124,35 +119,58 @@ export class Verbs {
     );
   }
 
-  async release(flow: FlowName, fence: number, owner: string): Promise<Reply<ReleaseVerdict>> {
+  release(flow: FlowName, fence: number, owner: string): Promise<Reply<ReleaseVerdict>> {
     const values = releaseArguments(this.#options.publish, this.request(), fence, owner);
-    const reply = await this.#run<ReleaseVerdict>('release', flow, values, this.#commands);
-    if (reply.verdict === 'released') this.#telemetry.count('transitions', flow, { verdict: reply.verdict });
-    return reply;
+    return this.#run<ReleaseVerdict>(
+      'release',
+      flow,
+      values,
+      this.#commands,
+      ({ verdict }) => verdict === 'released',
+    );
   }
 
   read(flow: FlowName, line = this.#commands, replyLimit?: number): Promise<Reply<ReadVerdict>> {
     return this.#run('read', flow, readArguments(this.#options.publish, { replyLimit }), line);
   }
 
-  async delete(flow: FlowName, options: DeleteOptions): Promise<Reply<DeleteVerdict>> {
+  delete(flow: FlowName, options: DeleteOptions): Promise<Reply<DeleteVerdict>> {
     const values = deleteArguments(this.#options.publish, this.request(), options);
-    const reply = await this.#run<DeleteVerdict>('delete', flow, values, this.#commands);
-    if (reply.verdict === 'deleted') this.#telemetry.count('transitions', flow, { verdict: reply.verdict });
-    return reply;
+    return this.#run<DeleteVerdict>(
+      'delete',
+      flow,
+      values,
+      this.#commands,
+      ({ verdict }) => verdict === 'deleted',
+    );
   }
 
-  async #run<V extends string>(
+  /** `changed` says whether the verdict is a transition that this call caused. */
+  #run<V extends string>(
     verb: Verb,
     flow: FlowName,
     values: Argument[],
     line: Line,
+    changed?: (reply: Reply<V>) => boolean,
   ): Promise<Reply<V>> {
     const { record, timer } = this.keys(flow);
-    try {
-      return parseReply<V>(await runScript(line, scripts[verb], [record, timer], values));
-    } catch (error) {
-      throw failureOf(error, flow, verb);
-    }
+    return runScript(line, scripts[verb], [record, timer], values).then(
+      (bytes) => {
+        const reply = parsed<V>(bytes, flow, verb);
+        if (changed?.(reply)) this.#telemetry.count('transitions', flow, { verb, verdict: reply.verdict });
+        return reply;
+      },
+      (error: unknown) => {
+        throw failureOf(error, flow, verb);
+      },
+    );
+  }
+}
+
+function parsed<V extends string>(bytes: unknown, flow: FlowName, verb: Verb): Reply<V> {
+  try {
+    return parseReply<V>(bytes);
+  } catch (error) {
+    throw failureOf(error, flow, verb);
   }
 }

@@ -1,24 +1,22 @@
 import { FlowRecordError } from '../errors.js';
-import { STATUSES, type FlowStatus } from './status.js';
+import { isTerminal, STATUSES, type FlowStatus } from './status.js';
 
 /** A record as it stands in Redis: numbers and words decoded, payloads still bytes. */
 export interface StoredRecord {
-  status: FlowStatus;
-  fence: number;
-  origin: number;
-  attempt: number;
-  createdAt: number;
-  deadlineAt: number;
-  metadata: Buffer;
-  owner?: string;
-  leaseUntil?: number;
-  settledAt?: number;
-  settledBy?: string;
-  freshUntil?: number;
-  result?: Buffer;
-  error?: Buffer;
-  /** The payload that was left out of this reply. */
-  omitted?: string;
+  readonly status: FlowStatus;
+  readonly fence: number;
+  readonly origin: number;
+  readonly attempt: number;
+  readonly createdAt: number;
+  readonly deadlineAt: number;
+  readonly leaseUntil: number | undefined;
+  readonly settledAt: number | undefined;
+  readonly freshUntil: number | undefined;
+  readonly owner: string | undefined;
+  readonly settledBy: string | undefined;
+  readonly metadata: Buffer;
+  /** The result, or the error; undefined where the status has none, or where it was left out of the reply. */
+  readonly payload: Buffer | undefined;
 }
 
 /** What a script answered: its verdict, the server's time, and the record if there is one. */
@@ -35,65 +33,53 @@ export type ReleaseVerdict = 'released' | 'superseded' | 'settled' | 'not_found'
 export type ReadVerdict = 'found' | 'not_found';
 export type DeleteVerdict = 'deleted' | 'mismatch' | 'not_found';
 
-const text = (bytes: Buffer): string => bytes.toString('latin1');
-
+/** Reads `verdict, head, metadata, payload`; see `lua/include/record.lua`. */
 export function parseReply<V extends string>(reply: unknown): Reply<V> {
-  if (!Array.isArray(reply) || reply.length < 2)
-    throw new FlowRecordError('a script gave a reply that is no array of strings');
-  const parts = reply as Buffer[];
-  const verdict = text(parts[0] as Buffer) as V;
-  const now = Number(text(parts[1] as Buffer));
-  return { verdict, now, record: parts.length > 2 ? parseRecord(parts) : undefined };
-}
-
-function parseRecord(parts: Buffer[]): StoredRecord {
-  const record: StoredRecord = {
-    status: 'PENDING',
-    fence: 0,
-    origin: 0,
-    attempt: 0,
-    createdAt: 0,
-    deadlineAt: 0,
-    metadata: EMPTY,
+  const [verdict, head, metadata, payload] = Array.isArray(reply) ? (reply as (Buffer | undefined)[]) : [];
+  if (!verdict || !head) throw new FlowRecordError('a script gave a reply that has no verdict and head');
+  const words = head.toString('latin1').split(' ');
+  if (words[0] !== '1')
+    throw new FlowRecordError(`a script gave a reply of the unknown version ${String(words[0])}`);
+  return {
+    verdict: verdict.toString('latin1') as V,
+    now: Number(words[1]),
+    record: metadata && parseRecord(words, metadata, payload),
   };
-  for (let at = 2; at + 1 < parts.length; at += 2) {
-    const value = parts[at + 1] as Buffer;
-    const field = text(parts[at] as Buffer);
-    switch (field) {
-      case 'status':
-        record.status = statusOf(text(value));
-        break;
-      case 'metadata':
-      case 'result':
-      case 'error':
-        record[field] = value;
-        break;
-      case 'owner':
-      case 'settledBy':
-      case 'omitted':
-        record[field] = text(value);
-        break;
-      case 'fence':
-      case 'origin':
-      case 'attempt':
-      case 'createdAt':
-      case 'deadlineAt':
-      case 'leaseUntil':
-      case 'settledAt':
-      case 'freshUntil':
-        record[field] = Number(text(value));
-        break;
-      default: // fields of the contract that only scripts need
-    }
-  }
-  return record;
 }
 
-const EMPTY = Buffer.alloc(0);
+/** Whether the reply left the payload of this record out. */
+export function lacksPayload(record: StoredRecord): boolean {
+  return isTerminal(record.status) && record.status !== 'TIMED_OUT' && record.payload === undefined;
+}
 
-function statusOf(word: string): FlowStatus {
+function parseRecord(words: string[], metadata: Buffer, payload: Buffer | undefined): StoredRecord {
+  return {
+    status: statusOf(words[2]),
+    fence: Number(words[3]),
+    origin: Number(words[4]),
+    attempt: Number(words[5]),
+    createdAt: Number(words[6]),
+    deadlineAt: Number(words[7]),
+    leaseUntil: numberOf(words[8]),
+    settledAt: numberOf(words[9]),
+    freshUntil: numberOf(words[10]),
+    owner: wordOf(words[11]),
+    settledBy: wordOf(words[12]),
+    metadata,
+    payload,
+  };
+}
+
+function numberOf(word: string | undefined): number | undefined {
+  return word === '-' ? undefined : Number(word);
+}
+
+function wordOf(word: string | undefined): string | undefined {
+  return word === '-' ? undefined : word;
+}
+
+function statusOf(word: string | undefined): FlowStatus {
   const status = STATUSES.find((known) => known === word);
-  if (!status)
-    throw new FlowRecordError(`a record has the unknown status ${JSON.stringify(word.slice(0, 40))}`);
+  if (!status) throw new FlowRecordError(`a record has the unknown status ${JSON.stringify(word)}`);
   return status;
 }

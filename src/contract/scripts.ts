@@ -100,7 +100,8 @@ export function deleteArguments(publish: PublishVerb, request: string, options: 
 }
 
 function withOptions(list: Argument[], options: object): Argument[] {
-  for (const [name, value] of Object.entries(options) as [string, string | number | undefined][]) {
+  for (const name in options) {
+    const value = (options as Record<string, string | number | undefined>)[name];
     if (value !== undefined) list.push(name, String(value));
   }
   return list;

@@ -33,6 +33,8 @@ const KEY_ID = /^[A-Za-z0-9_.-]{1,64}$/;
  */
 export function sealedCodec(options: SealedCodecOptions): Codec {
   const inner = options.codec ?? jsonCodec;
+  if (typeof options.keys !== 'object' || (options.keys as unknown) === null)
+    throw new FlowInvalidArgumentError('keys must be an object: key ids to keys');
   const keys = new Map(Object.entries(options.keys).map(([id, key]) => [id, keyOf(id, key)]));
   const current = keys.get(options.current);
   if (!current)
@@ -81,6 +83,8 @@ function keyOf(id: string, key: Uint8Array | string): KeyObject {
     throw new FlowInvalidArgumentError(
       `a key id must be 1 to 64 of A-Z a-z 0-9 _ . -, got ${JSON.stringify(id)}`,
     );
+  if (typeof key !== 'string' && !((key as unknown) instanceof Uint8Array))
+    throw new FlowInvalidArgumentError(`key ${id} must be bytes or base64, got ${typeof key}`);
   const bytes = typeof key === 'string' ? Buffer.from(key, 'base64') : Buffer.from(key);
   if (bytes.length !== 32)
     throw new FlowInvalidArgumentError(`key ${id} must have 32 bytes, got ${String(bytes.length)}`);

@@ -1,49 +1,49 @@
-import type { CreatePlan } from '../broker/verbs.js';
 import type { Settings } from '../broker/settings.js';
+import type { CreatePlan } from '../broker/verbs.js';
 import type { CreateVerdict, Reply } from '../contract/replies.js';
 import type { FlowName } from '../errors.js';
 import type { Core } from '../waiters/core.js';
-import { superseded } from '../waiters/ending.js';
-import { follow, LISTENING_REPLY_LIMIT, type FollowOptions } from '../waiters/follow.js';
 import { outcomeOf } from '../waiters/outcome.js';
+import { LISTENING_REPLY_LIMIT, Wait, type WaitOptions } from '../waiters/wait.js';
 
 /** Waits for a flow that stands: one round trip, then silence until it ends. */
-export async function wait(
-  core: Core,
-  settings: Settings,
-  flow: FlowName,
-  options: FollowOptions,
-): Promise<unknown> {
+export function wait(core: Core, settings: Settings, flow: FlowName, options: WaitOptions): Promise<unknown> {
   options.signal?.throwIfAborted();
-  const following = follow(core.waiters, flow, options, (line) =>
-    core.verbs.read(flow, line, LISTENING_REPLY_LIMIT),
+  const waiting = new Wait(core.waiters, flow, options, (ending) =>
+    outcomeOf(flow, ending, settings.payloads),
   );
-  following.bound.catch(() => undefined); // its failure is the ending
-  return outcomeOf(flow, await following.ending, settings.payloads);
+  waiting.begin((line) => core.verbs.read(flow, line, LISTENING_REPLY_LIMIT)).catch(() => undefined); // its failure is the ending
+  return waiting.outcome;
 }
 
-/** What open gives: the flow is durable and waited for; how it ends comes later. */
+/** What open gives: how the flow stands, and how it will end. */
 export interface Opened {
-  readonly reply: Reply<CreateVerdict>;
+  /** The flow is durable and waited for. */
+  readonly reply: Promise<Reply<CreateVerdict>>;
   readonly outcome: Promise<unknown>;
+  /** Ends the wait. */
+  readonly stop: (error: Error) => void;
 }
 
 /** Creates and waits in one round trip. */
-export async function open(
+export function open(
   core: Core,
   settings: Settings,
   flow: FlowName,
   plan: CreatePlan,
-  options: FollowOptions,
-): Promise<Opened> {
+  options: WaitOptions,
+): Opened {
   options.signal?.throwIfAborted();
   const limited = { ...plan, options: { ...plan.options, replyLimit: LISTENING_REPLY_LIMIT } };
-  const following = follow(core.waiters, flow, options, async (line) => {
-    const reply = await core.verbs.create(flow, limited, line);
-    if (reply.verdict === 'superseded') throw superseded(flow); // meanwhile, while this create was being repeated
-    return reply;
-  });
-  const outcome = following.ending.then((ending) => outcomeOf(flow, ending, settings.payloads));
-  outcome.catch(() => undefined); // whoever never awaits the outcome must not crash for it
-  return { reply: await following.bound, outcome };
+  const waiting = new Wait(core.waiters, flow, options, (ending) =>
+    outcomeOf(flow, ending, settings.payloads),
+  );
+  const reply = waiting.begin((line) => core.verbs.create(flow, limited, line));
+  return {
+    reply,
+    outcome: waiting.outcome,
+    stop: (error) => {
+      waiting.stop(error);
+    },
+  };
 }

@@ -8,6 +8,8 @@ interface Waiting extends Deadline {
   readonly expire: () => void;
 }
 
+const KEEP_DONE = 256;
+
 /** The same time limit for many short things, with one timer for all: they expire in the order they were added. */
 export class Deadlines {
   readonly #limitMs: number;
@@ -21,9 +23,11 @@ export class Deadlines {
 
   add(expire: () => void): Deadline {
     const waiting = { done: false, at: performance.now() + this.#limitMs, expire };
+    // Most are done long before their time: what stays queued would keep their callers' promises alive.
+    while (this.#queue[this.#head]?.done) this.#head++;
+    if (this.#head >= KEEP_DONE) this.#compact();
     this.#queue.push(waiting);
     this.#timer ??= this.#arm(this.#limitMs);
-    if (this.#head > 1024) this.#dropDone();
     return waiting;
   }
 
@@ -53,13 +57,12 @@ export class Deadlines {
       this.#head++;
       expire(first);
     }
-    this.#dropDone();
+    this.#compact();
     const next = this.#queue[0];
     this.#timer = next ? this.#arm(next.at - now) : undefined;
   }
 
-  #dropDone(): void {
-    while (this.#queue[this.#head]?.done) this.#head++;
+  #compact(): void {
     this.#queue = this.#queue.slice(this.#head);
     this.#head = 0;
   }

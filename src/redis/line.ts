@@ -31,8 +31,14 @@ export class Line {
     return this.redis.status === 'ready';
   }
 
-  /** Rejects with ERR_FLOW_UNAVAILABLE when no answer came in time, else as the call does. */
-  send<T>(call: (redis: Redis) => Promise<T>): Promise<T> {
+  /**
+   * Rejects with ERR_FLOW_UNAVAILABLE when no answer came in time, else as the call does. `instead` may answer an error
+   * with another call, within the same time.
+   */
+  send<T>(
+    call: (redis: Redis) => Promise<T>,
+    instead?: (redis: Redis, error: Error) => Promise<T> | undefined,
+  ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.#ended || this.redis.status === 'end') {
         reject(new FlowUnavailableError('the connection to Redis was closed'));
@@ -45,29 +51,35 @@ export class Line {
           ),
         );
       });
-      const go = (): void => {
-        if (deadline.done) return;
-        this.#cork();
-        call(this.redis).then(
-          (value) => {
-            deadline.done = true;
-            resolve(value);
-          },
-          (error: unknown) => {
-            deadline.done = true;
-            reject(error);
-          },
-        );
+      const succeed = (value: T): void => {
+        deadline.done = true;
+        resolve(value);
       };
-      if (this.ready) go();
-      else this.#hold(go);
+      const fail = (error: unknown): void => {
+        if (deadline.done) return;
+        const other = instead?.(this.redis, error as Error);
+        if (other) {
+          other.then(succeed, finish);
+          return;
+        }
+        finish(error);
+      };
+      const finish = (error: unknown): void => {
+        deadline.done = true;
+        reject(error);
+      };
+      if (this.ready) this.#write(call).then(succeed, fail);
+      else {
+        this.#hold(() => {
+          if (!deadline.done) this.#write(call).then(succeed, fail);
+        });
+      }
     });
   }
 
   /** Sends without a time limit, for what the connection itself repeats until it is answered. */
   post<T>(call: (redis: Redis) => Promise<T>): Promise<T> {
-    this.#cork();
-    return call(this.redis);
+    return this.#write(call);
   }
 
   /** Lets go of the connection, which stays as it is; what is under way ends as unavailable. */
@@ -89,6 +101,11 @@ export class Line {
     this.#held = [];
     this.#deadlines.expireAll();
   };
+
+  #write<T>(call: (redis: Redis) => Promise<T>): Promise<T> {
+    this.#cork();
+    return call(this.redis);
+  }
 
   #hold(go: () => void): void {
     this.#held.push(go);

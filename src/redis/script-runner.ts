@@ -12,17 +12,16 @@ type Argument = string | Buffer;
  * Runs a script by its hash, and by its text where the server does not know it (NOSCRIPT says that nothing ran). The reply
  * comes as bytes.
  */
-export async function runScript(
+export function runScript(
   line: Line,
   script: Runnable,
   keys: readonly string[],
   values: readonly Argument[],
 ): Promise<unknown> {
   const rest = [keys.length, ...keys, ...values];
-  try {
-    return await line.send((redis) => redis.callBuffer('EVALSHA', script.sha1, ...rest));
-  } catch (error) {
-    if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-    return line.send((redis) => redis.callBuffer('EVAL', script.lua, ...rest));
-  }
+  return line.send(
+    (redis) => redis.callBuffer('EVALSHA', script.sha1, ...rest),
+    (redis, error) =>
+      error.message.startsWith('NOSCRIPT') ? redis.callBuffer('EVAL', script.lua, ...rest) : undefined,
+  );
 }

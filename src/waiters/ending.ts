@@ -1,5 +1,5 @@
 import type { FlowMessage } from '../contract/messages.js';
-import type { StoredRecord } from '../contract/replies.js';
+import { lacksPayload, type StoredRecord } from '../contract/replies.js';
 import { isTerminal, type TerminalStatus } from '../contract/status.js';
 import {
   describeFlow,
@@ -63,7 +63,7 @@ export function endingByRecord(
   if (record.origin < waiter.origin) return undefined;
   if (record.origin > waiter.origin) return { kind: 'error', error: superseded(flow) };
   if (isTerminal(record.status))
-    return record.omitted === undefined
+    return !lacksPayload(record)
       ? { kind: 'settled', settlement: settlementOf(record, record.status) }
       : 'read';
   return waiter.followsLease && record.leaseUntil !== undefined && record.leaseUntil <= now
@@ -77,7 +77,7 @@ export function settlementOf(record: StoredRecord, status: TerminalStatus): Sett
     status,
     origin,
     fence,
-    payload: record.result ?? record.error,
+    payload: record.payload,
     ownerLost: record.settledBy === 'owner_lost',
   };
 }

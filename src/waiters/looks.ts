@@ -29,7 +29,7 @@ export class Looks {
     const local = performance.now();
     watch.deadline = local + record.deadlineAt - now + AFTER_MS;
     const leased = record.leaseUntil !== undefined && watch.followers > 0;
-    watch.lease = leased ? local + (record.leaseUntil ?? 0) - now + AFTER_MS : Infinity;
+    watch.lease = leased ? local + record.leaseUntil - now + AFTER_MS : Infinity;
     watch.sweep = local + this.#sweepIn();
     watch.giveUp = Infinity;
     this.schedule.set(watch, watch.next);

@@ -72,25 +72,30 @@ export class Waiters {
   }
 
   /** Registers the waiter, subscribes, and makes its first call, whose reply binds it to the flow it finds. */
-  async begin<R extends Reply<string>>(
+  begin<R extends Reply<string>>(
     flow: FlowName,
     waiter: Waiter,
     first: (line: Line) => Promise<R>,
-  ): Promise<R> {
-    if (this.#closed) throw new FlowClosedError('the broker is closed', { flow });
-    const watch = this.#join(flow, waiter);
-    try {
-      const reply = await new Promise<R>((resolve, reject) => {
-        this.#subscriptions().read((line) => {
-          first(line).then(resolve, reject);
-        });
-      });
-      this.#bind(watch, waiter, reply);
-      return reply;
-    } catch (error) {
-      this.leave(flow, waiter);
-      throw error;
+    bound: (reply: R) => void,
+    failed: (error: Error) => void,
+  ): void {
+    if (this.#closed) {
+      failed(new FlowClosedError('the broker is closed', { flow }));
+      return;
     }
+    const watch = this.#join(flow, waiter);
+    this.#subscriptions().read((line) => {
+      first(line).then(
+        (reply) => {
+          this.#bind(watch, waiter, reply);
+          bound(reply);
+        },
+        (error: unknown) => {
+          if (watch.waiters.delete(waiter)) this.#left(watch, waiter);
+          failed(error as Error);
+        },
+      );
+    });
   }
 
   /** The waiter ends otherwise: its caller gave up. */
@@ -127,16 +132,13 @@ export class Waiters {
     this.#looks.schedule.close();
   }
 
-  /** Forgets a moment made by `at`. */
-  forget(due: Due): void {
-    this.#looks.schedule.remove(due);
+  /** A moment of a waiter's own, so many ms from now. */
+  schedule(due: Due, ms: number): void {
+    this.#looks.schedule.set(due, performance.now() + ms);
   }
 
-  /** A moment of a waiter's own, such as its `timeoutMs`. */
-  at(ms: number, run: () => void): Due {
-    const entry: Due = { at: 0, slot: -1, due: run };
-    this.#looks.schedule.set(entry, performance.now() + ms);
-    return entry;
+  unschedule(due: Due): void {
+    this.#looks.schedule.remove(due);
   }
 
   #join(flow: FlowName, waiter: Waiter): Watch {

@@ -1,7 +1,7 @@
 import type { StoredRecord } from '../../contract/replies.js';
 import { isTerminal } from '../../contract/status.js';
-import { deleted, settlementOf, superseded, type Settlement } from '../../waiters/ending.js';
-import { follow, type Following } from '../../waiters/follow.js';
+import { deleted, settlementOf, superseded, type Ending, type Settlement } from '../../waiters/ending.js';
+import { Wait } from '../../waiters/wait.js';
 import type { Core } from '../../waiters/core.js';
 import {
   describeFlow,
@@ -31,7 +31,7 @@ export class Attempt<T> {
   readonly #plan: RunPlan;
   readonly #record: StoredRecord;
   readonly #controller = new AbortController();
-  #watching: Following<unknown> | undefined;
+  #watching: Wait<Ending> | undefined;
   #abandoned = false;
   #finished = false;
 
@@ -124,10 +124,10 @@ export class Attempt<T> {
   /** Listens for the flow's end from elsewhere, so that the handler is told at once and not at the next renewal. */
   #watch(lose: (end: Promise<AttemptEnd>) => void): void {
     const { verbs, waiters } = this.#core;
-    const watching = follow(waiters, this.#flow, {}, (line) => verbs.read(this.#flow, line));
+    const watching = new Wait(waiters, this.#flow, {}, (ending) => ending);
     this.#watching = watching;
-    watching.bound.catch(() => undefined);
-    void watching.ending.then((ending) => {
+    watching.begin((line) => verbs.read(this.#flow, line)).catch(() => undefined); // its failure is the ending
+    void watching.outcome.then((ending) => {
       if (this.#finished || ending.kind === 'lapsed') return;
       this.#controller.abort(endReasonOf(this.#flow, ending, this.#plan.settings.payloads));
       lose(ending.kind === 'error' ? Promise.reject(ending.error) : Promise.resolve(ending));

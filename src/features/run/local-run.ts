@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { CreateVerdict, Reply, StoredRecord } from '../../contract/replies.js';
 import { isTerminal } from '../../contract/status.js';
 import {
@@ -7,8 +8,8 @@ import {
   FlowWaitTimeoutError,
   type FlowName,
 } from '../../errors.js';
-import { deleted, settlementOf, superseded, type Settlement } from '../../waiters/ending.js';
-import { follow, type Following } from '../../waiters/follow.js';
+import { deleted, settlementOf, superseded, type Ending, type Settlement } from '../../waiters/ending.js';
+import { Wait } from '../../waiters/wait.js';
 import type { Core } from '../../waiters/core.js';
 import { resultOf } from '../../waiters/outcome.js';
 import { Attempt } from './attempt.js';
@@ -41,7 +42,7 @@ export class LocalRun<T> {
   readonly #closing = new AbortController();
   #callers = 0;
   #attempt: Attempt<T> | undefined;
-  #following: Following<unknown> | undefined;
+  #following: Wait<Ending> | undefined;
   #freed: Promise<void> | undefined;
 
   constructor(core: Core, flow: FlowName, plan: RunPlan, handler: RunHandler<T>) {
@@ -49,6 +50,7 @@ export class LocalRun<T> {
     this.#flow = flow;
     this.#plan = plan;
     this.#handler = handler;
+    setMaxListeners(0, this.#closing.signal); // every caller listens, and any number is fine
     this.result = this.#execute();
     this.result.catch(() => undefined); // each caller has a promise of its own
   }
@@ -177,13 +179,12 @@ export class LocalRun<T> {
   /** A result when the flow ended; its origin when its owner is gone; undefined to begin anew when it was gone at first look. */
   async #follow(): Promise<RunResult<T> | number | undefined> {
     const { verbs, waiters } = this.#core;
-    const following = follow(waiters, this.#flow, { followsLease: true }, (line) =>
-      verbs.read(this.#flow, line),
-    );
+    const following = new Wait(waiters, this.#flow, { followsLease: true }, (ending) => ending);
     this.#following = following;
+    const begun = following.begin((line) => verbs.read(this.#flow, line));
+    begun.catch(() => undefined); // its failure is the ending
     if (this.#over.signal.aborted) following.stop(this.#over.signal.reason as Error);
-    following.bound.catch(() => undefined);
-    const ending = await following.ending;
+    const ending = await following.outcome;
     this.#following = undefined;
     if (ending.kind === 'lapsed') return following.origin;
     if (ending.kind === 'error') {
