@@ -31,100 +31,92 @@
 -- @include arguments
 -- @include record
 
-local OPTIONS = {
-  retention = true, owner = true, leaseMs = true, maxAttempts = true, conflict = true, reuse = true,
-  minFreshMs = true, rejectFence = true, origin = true, replyLimit = true,
-}
+local function is_option(name)
+  return name == 'retention' or name == 'owner' or name == 'leaseMs' or name == 'maxAttempts' or name == 'conflict' or name == 'reuse'
+    or name == 'minFreshMs' or name == 'rejectFence' or name == 'origin' or name == 'replyLimit'
+end
 
-local REUSE = { COMPLETED = true }
-
-local function plan_of(arguments)
-  local plan = {
-    request = request_of(arguments[2]),
-    timeout = integer('timeoutMs', arguments[3], 1, MAX_MS),
-    metadata = arguments[4],
-    attempts = 0,
-    reuse = REUSE,
-    fresh = 0,
-  }
-  if #arguments == 4 then return plan end
-  local given = options_of(arguments, 5, OPTIONS)
-  plan.retention = given.retention
-  if given.leaseMs then plan.lease = integer('leaseMs', given.leaseMs, 1, MAX_MS) end
-  if given.owner then plan.owner = token('owner', given.owner) end
-  if given.maxAttempts then plan.attempts = integer('maxAttempts', given.maxAttempts, 0, 1000000) end
-  if given.reuse then plan.reuse = statuses_of('reuse', given.reuse, TERMINAL) end
-  if given.minFreshMs then plan.fresh = integer('minFreshMs', given.minFreshMs, 0, MAX_MS) end
-  if given.rejectFence then plan.reject = fence_of('rejectFence', given.rejectFence) end
-  if given.origin then plan.origin = fence_of('origin', given.origin) end
-  if given.replyLimit then plan.limit = integer('replyLimit', given.replyLimit, 0, MAX_MS) end
-  plan.supersede = given.conflict == 'supersede'
-  if given.conflict and given.conflict ~= 'join' and not plan.supersede then
+local function check_options(plan)
+  if plan.conflict and plan.conflict ~= 'join' and plan.conflict ~= 'supersede' then
     refuse('FLOWARG', 'conflict must be join or supersede')
   end
-  if plan.origin and plan.supersede then refuse('FLOWARG', 'origin does not go with conflict supersede') end
-  if (plan.lease == nil) ~= (plan.owner == nil) then refuse('FLOWARG', 'owner and leaseMs go together') end
+  if (plan.leaseMs == nil) ~= (plan.owner == nil) then refuse('FLOWARG', 'owner and leaseMs go together') end
+  if plan.leaseMs then integer('leaseMs', plan.leaseMs, 1, MAX_MS) end
+  if plan.owner then token('owner', plan.owner) end
+  if plan.maxAttempts then integer('maxAttempts', plan.maxAttempts, 0, 1000000) end
+  if plan.reuse then plan.reuse = statuses_of('reuse', plan.reuse, is_terminal) end
+  if plan.minFreshMs then integer('minFreshMs', plan.minFreshMs, 0, MAX_MS) end
+  if plan.rejectFence then fence_of('rejectFence', plan.rejectFence) end
+  if plan.origin then fence_of('origin', plan.origin) end
+  if plan.replyLimit then plan.replyLimit = integer('replyLimit', plan.replyLimit, 0, MAX_MS) end
   if plan.retention then
     local numbers = { string.match(plan.retention, '^(%d+) (%d+) (%d+) (%d+)$') }
     if #numbers == 0 then refuse('FLOWARG', 'retention must be four whole numbers with a space between') end
     for at = 1, 4 do integer('retention', numbers[at], 1, MAX_MS) end
   end
+end
+
+local function plan_of(arguments)
+  local plan = options_of(arguments, 5, is_option)
+  if #arguments > 4 then check_options(plan) end
+  plan.request = request_of(arguments[2])
+  plan.timeoutMs = integer('timeoutMs', arguments[3], 1, MAX_MS)
+  plan.metadata = arguments[4]
   return plan
 end
 
 local function lease_end(plan, now, deadline)
-  return exact(math.min(now + plan.lease, deadline))
+  return exact(math.min(now + plan.leaseMs, deadline))
+end
+
+-- The fields that few flows have.
+local function add_rare_fields(key, plan, previous, deleted_by)
+  local displaced = previous and previous.status == 'PENDING' and previous.createdBy
+  if plan.maxAttempts then call('HSET', key, 'maxAttempts', plan.maxAttempts) end
+  if plan.retention then call('HSET', key, 'retention', plan.retention) end
+  if displaced then call('HSET', key, 'displaced', displaced) end
+  if deleted_by then call('HSET', key, 'deletedBy', deleted_by) end
 end
 
 local function open(keys, plan, verb, now, micros, previous)
-  local deadline = now + plan.timeout
-  local deadline_at, created_at = exact(deadline), exact(now)
-  local lease_until = plan.lease and lease_end(plan, now, deadline)
+  local deadline = now + plan.timeoutMs
+  local created_at, deadline_at = exact(now), exact(deadline)
+  local lease_until = plan.leaseMs and lease_end(plan, now, deadline)
   local left = typed(redis.pcall('SET', keys[2], '1', 'PXAT', lease_until or deadline_at, 'GET'), 'timer')
-  if previous and previous.status == 'PENDING' then publish(verb, keys[1], previous, 'SUPERSEDED', now, true, '') end
+  if previous and previous.status == 'PENDING' then publish(verb, keys[1], previous, 'SUPERSEDED', created_at, 'inline', '') end
   -- A delete leaves its receipt in the timer; the new record keeps it, so that a late replay cannot delete a successor.
-  local deleted_fence, deleted_by = string.match(left or '', '^deleted (%d+) (.+)$')
+  local deleted_fence, deleted_by
+  if left and left ~= '1' then deleted_fence, deleted_by = string.match(left, '^deleted (%d+) (.+)$') end
   local fence = next_fence(previous and previous.fence or deleted_fence, micros)
-  local attempt = plan.lease and '1' or '0'
-  local fields = {
-    'v', '1', 'status', 'PENDING', 'fence', fence, 'origin', fence, 'attempt', attempt,
-    'createdAt', created_at, 'deadlineAt', deadline_at, 'createdBy', plan.request, 'metadata', plan.metadata,
+  local record = {
+    status = 'PENDING', fence = fence, origin = fence, attempt = lease_until and '1' or '0', createdAt = created_at,
+    deadlineAt = deadline_at, leaseUntil = lease_until, owner = plan.owner, metadata = plan.metadata,
   }
-  local function add(name, value)
-    if not value then return end
-    fields[#fields + 1] = name
-    fields[#fields + 1] = value
-  end
-  add('owner', plan.owner)
-  add('leaseUntil', lease_until)
-  add('maxAttempts', plan.attempts > 0 and exact(plan.attempts))
-  add('retention', plan.retention)
-  add('displaced', previous and previous.status == 'PENDING' and previous.createdBy)
-  add('deletedBy', deleted_by or (previous and previous.deletedBy))
-  if previous then redis.call('DEL', keys[1]) end
-  redis.call('HSET', keys[1], unpack(fields))
-  redis.call('PEXPIREAT', keys[1], exact(deadline + retention_of(plan, 'TIMED_OUT')))
-  return reply_with('created', now, {
-    status = 'PENDING', fence = fence, origin = fence, attempt = attempt, createdAt = created_at, deadlineAt = deadline_at,
-    leaseUntil = lease_until, owner = plan.owner, metadata = plan.metadata,
-  })
+  if previous then call('DEL', keys[1]) end
+  call('HSET', keys[1], 'v', '1', 'status', 'PENDING', 'fence', fence, 'origin', fence, 'attempt', record.attempt,
+    'createdAt', created_at, 'deadlineAt', deadline_at, 'createdBy', plan.request, 'metadata', plan.metadata)
+  if lease_until then call('HSET', keys[1], 'owner', plan.owner, 'leaseUntil', lease_until) end
+  add_rare_fields(keys[1], plan, previous, deleted_by or (previous and previous.deletedBy))
+  call('PEXPIREAT', keys[1], exact(deadline + retention_of(plan.retention, 'TIMED_OUT')))
+  return reply_with('created', now, record)
 end
 
 local function take_over(keys, plan, verb, record, now, micros)
-  local most = tonumber(record.maxAttempts or '0')
+  local most = tonumber(record.maxAttempts or 0)
   if most > 0 and tonumber(record.attempt) >= most then
-    local text = string.format('{"name":"OwnerLostError","message":"the owner was lost in attempt %s of %s","code":"owner_lost"}',
+    record.error = string.format('{"name":"OwnerLostError","message":"the owner was lost in attempt %s of %s","code":"owner_lost"}',
       record.attempt, record.maxAttempts)
-    settle_record(keys, record, 'FAILED', now, 'owner_lost', { 'error', text })
-    redis.call('PEXPIREAT', keys[1], exact(now + retention_of(record, 'FAILED')))
-    publish(verb, keys[1], record, 'FAILED', now, false, '')
+    mark_settled(keys, record, 'FAILED', exact(now), 'owner_lost', 'error', record.error)
+    call('PEXPIREAT', keys[1], exact(now + retention_of(record.retention, 'FAILED')))
+    publish(verb, keys[1], record, 'FAILED', record.settledAt, 'stored', '')
     return 'settled'
   end
-  write(keys[1], record, {
-    'fence', next_fence(record.fence, micros), 'attempt', exact(tonumber(record.attempt) + 1), 'owner', plan.owner,
-    'leaseUntil', lease_end(plan, now, tonumber(record.deadlineAt)),
-    'displaced', record.createdBy or '', 'createdBy', plan.request,
-  })
+  record.fence = next_fence(record.fence, micros)
+  record.attempt = exact(record.attempt + 1)
+  record.owner = plan.owner
+  record.leaseUntil = lease_end(plan, now, tonumber(record.deadlineAt))
+  call('HSET', keys[1], 'fence', record.fence, 'attempt', record.attempt, 'owner', plan.owner, 'leaseUntil', record.leaseUntil,
+    'displaced', record.createdBy or '', 'createdBy', plan.request)
   set_timer(keys, record, now)
   return 'taken_over'
 end
@@ -132,10 +124,10 @@ end
 -- A flow that used up its attempts stays so for its retention: a later caller must not run what may run only so often.
 local function handed_back(record, plan, now)
   if record.settledBy == 'owner_lost' then return true end
-  if not plan.reuse[record.status] then return false end
-  if record.status ~= 'COMPLETED' then return true end
-  if plan.reject and record.fence == plan.reject then return false end
-  return record.freshUntil == nil or tonumber(record.freshUntil) - now >= plan.fresh
+  if plan.reuse and not plan.reuse[record.status] then return false end
+  if record.status ~= 'COMPLETED' then return plan.reuse ~= nil end
+  if record.fence == plan.rejectFence then return false end
+  return record.freshUntil == nil or record.freshUntil - now >= tonumber(plan.minFreshMs or 0)
 end
 
 local function verdict_on(keys, plan, verb, record, now, micros)
@@ -144,12 +136,12 @@ local function verdict_on(keys, plan, verb, record, now, micros)
   -- A replay of the create that this owner displaced: superseded, its flow is gone; taken over, it goes on.
   local displaced = record.displaced == plan.request
   if displaced and tonumber(record.attempt) < 2 then return 'superseded' end
-  if plan.supersede and not displaced then return nil end
+  if plan.conflict == 'supersede' and not displaced then return nil end
   if record.status ~= 'PENDING' then
     if plan.origin or handed_back(record, plan, now) then return 'settled' end
     return nil
   end
-  if plan.lease and lapsed(record, now) then return take_over(keys, plan, verb, record, now, micros) end
+  if plan.leaseMs and lapsed(record, now) then return take_over(keys, plan, verb, record, now, micros) end
   return 'joined'
 end
 
@@ -164,6 +156,6 @@ return answer(function()
     return open(KEYS, plan, verb, now, micros, nil)
   end
   local verdict = verdict_on(KEYS, plan, verb, record, now, micros)
-  if verdict then return reply_with(verdict, now, record, plan.limit) end
+  if verdict then return reply_with(verdict, now, record, plan.replyLimit) end
   return open(KEYS, plan, verb, now, micros, record)
 end)

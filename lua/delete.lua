@@ -19,14 +19,16 @@
 -- @include arguments
 -- @include record
 
-local OPTIONS = { fence = true, statuses = true, replyLimit = true }
+local function is_option(name)
+  return name == 'fence' or name == 'statuses' or name == 'replyLimit'
+end
 
 return answer(function()
   keys_and_arguments(KEYS, ARGV, 2)
   local verb, request = verb_of(ARGV[1]), request_of(ARGV[2])
-  local given = options_of(ARGV, 3, OPTIONS)
+  local given = options_of(ARGV, 3, is_option)
   local fence = given.fence and fence_of('fence', given.fence)
-  local statuses = given.statuses and statuses_of('statuses', given.statuses, STATUSES)
+  local statuses = given.statuses and statuses_of('statuses', given.statuses, is_status)
   local limit = given.replyLimit and integer('replyLimit', given.replyLimit, 0, MAX_MS)
   local now = clock()
   local record = load(KEYS, verb, now)
@@ -39,8 +41,8 @@ return answer(function()
   if (fence and record.fence ~= fence) or (statuses and not statuses[record.status]) then
     return reply_with('mismatch', now, record, limit)
   end
-  redis.call('DEL', KEYS[1])
-  redis.call('SET', KEYS[2], 'deleted ' .. record.fence .. ' ' .. request, 'PX', RECEIPT_MS)
-  if record.status == 'PENDING' then publish(verb, KEYS[1], record, 'DELETED', now, true, '') end
+  call('DEL', KEYS[1])
+  call('SET', KEYS[2], 'deleted ' .. record.fence .. ' ' .. request, 'PX', RECEIPT_MS)
+  if record.status == 'PENDING' then publish(verb, KEYS[1], record, 'DELETED', exact(now), 'inline', '') end
   return reply_with('deleted', now, record, limit)
 end)

@@ -15,12 +15,14 @@
 -- @include arguments
 -- @include record
 
-local OPTIONS = { replyLimit = true }
+local function is_option(name)
+  return name == 'replyLimit'
+end
 
 return answer(function()
   keys_and_arguments(KEYS, ARGV, 1)
   local verb = verb_of(ARGV[1])
-  local given = options_of(ARGV, 2, OPTIONS)
+  local given = options_of(ARGV, 2, is_option)
   local limit = given.replyLimit and integer('replyLimit', given.replyLimit, 0, MAX_MS)
   local now = clock()
   local record = load(KEYS, verb, now)

@@ -30,9 +30,10 @@ return answer(function()
   if record.status ~= 'PENDING' then return reply_with('settled', now, record, 0) end
   if not holds(record, fence, owner) then return reply_with('superseded', now, record) end
   if not lapsed(record, now) then
-    write(KEYS[1], record, { 'leaseUntil', exact(now), 'releasedBy', request })
+    record.leaseUntil = exact(now)
+    call('HSET', KEYS[1], 'leaseUntil', record.leaseUntil, 'releasedBy', request)
     set_timer(KEYS, record, now)
-    publish(verb, KEYS[1], record, 'RELEASED', now, true, '')
+    publish(verb, KEYS[1], record, 'RELEASED', record.leaseUntil, 'inline', '')
   end
   return reply_with('released', now, record)
 end)

@@ -28,7 +28,8 @@ return answer(function()
   if not record then return reply_with('not_found', now) end
   if record.status ~= 'PENDING' then return reply_with('settled', now, record, 0) end
   if not holds(record, fence, owner) then return reply_with('superseded', now, record) end
-  write(KEYS[1], record, { 'leaseUntil', exact(math.min(now + lease, tonumber(record.deadlineAt))) })
+  record.leaseUntil = exact(math.min(now + lease, tonumber(record.deadlineAt)))
+  call('HSET', KEYS[1], 'leaseUntil', record.leaseUntil)
   set_timer(KEYS, record, now)
   return reply_with('renewed', now, record)
 end)

@@ -27,7 +27,9 @@
 -- @include arguments
 -- @include record
 
-local OPTIONS = { fence = true, freshUntil = true, retentionMs = true, replace = true, replyLimit = true }
+local function is_option(name)
+  return name == 'fence' or name == 'freshUntil' or name == 'retentionMs' or name == 'replace' or name == 'replyLimit'
+end
 
 local function verdict_on(record, request, fence, replace)
   if record.settledBy == request then return 'duplicate' end
@@ -39,10 +41,10 @@ end
 return answer(function()
   keys_and_arguments(KEYS, ARGV, 5)
   local verb, request, status, payload = verb_of(ARGV[1]), request_of(ARGV[2]), ARGV[3], ARGV[4]
-  local field = PAYLOAD[status]
+  local field = payload_field(status)
   if not field then refuse('FLOWARG', 'status must be COMPLETED, FAILED or CANCELED') end
   local inline = integer('inlineBytes', ARGV[5], 0, MAX_MS)
-  local given = options_of(ARGV, 6, OPTIONS)
+  local given = options_of(ARGV, 6, is_option)
   local fence = given.fence and fence_of('fence', given.fence)
   local fresh = given.freshUntil and exact(integer('freshUntil', given.freshUntil, 0, 9007199254740991))
   local retention = given.retentionMs and integer('retentionMs', given.retentionMs, 1, MAX_MS)
@@ -56,23 +58,21 @@ return answer(function()
   local verdict = verdict_on(record, request, fence, given.replace)
   if verdict then return reply_with(verdict, now, record, limit) end
 
-  local changes = { field, payload }
-  if fresh then
-    changes[3] = 'freshUntil'
-    changes[4] = fresh
+  if record.status ~= 'PENDING' then
+    record.fence = next_fence(record.fence, micros)
+    call('HDEL', KEYS[1], 'result', 'error', 'freshUntil')
+    call('HSET', KEYS[1], 'fence', record.fence)
   end
-  if TERMINAL[record.status] then
-    redis.call('HDEL', KEYS[1], 'result', 'error', 'freshUntil')
-    record.result, record.error, record.freshUntil = nil, nil, nil
-    changes[#changes + 1] = 'fence'
-    changes[#changes + 1] = next_fence(record.fence, micros)
-  end
-  settle_record(KEYS, record, status, now, request, changes)
-  redis.call('PEXPIREAT', KEYS[1], exact(now + (retention or retention_of(record, status))))
+  record.freshUntil = fresh
+  if fresh then call('HSET', KEYS[1], 'freshUntil', fresh) end
+  local at = exact(now)
+  mark_settled(KEYS, record, status, at, request, field, payload)
+  call('PEXPIREAT', KEYS[1], exact(now + (retention or retention_of(record.retention, status))))
   if #payload <= inline then
-    publish(verb, KEYS[1], record, status, now, true, payload)
+    publish(verb, KEYS[1], record, status, at, 'inline', payload)
   else
-    publish(verb, KEYS[1], record, status, now, false, '')
+    publish(verb, KEYS[1], record, status, at, 'stored', '')
   end
-  return reply_with('applied', now, record, -1)
+  record[field] = nil
+  return reply_with('applied', now, record)
 end)

@@ -37,10 +37,8 @@ local function refuse(code, text)
 end
 
 local function integer(name, text, least, most)
-  if text == nil or not string.find(text, '^%d+$') or #text > 16 then
-    refuse('FLOWARG', name .. ' must be a whole number, got ' .. string.sub(tostring(text), 1, 40))
-  end
-  local number = tonumber(text)
+  local number = text and #text <= 16 and not string.find(text, '%D') and tonumber(text)
+  if not number then refuse('FLOWARG', name .. ' must be a whole number, got ' .. string.sub(tostring(text), 1, 40)) end
   if number < least or number > most then
     refuse('FLOWARG', string.format('%s must be %.0f to %.0f, got %s', name, least, most, text))
   end
@@ -54,7 +52,7 @@ local function fence_of(name, text)
 end
 
 local function token(name, text)
-  if text == nil or #text > 64 or not string.find(text, '^[%w_.:][%w_.:-]*$') then
+  if not text or #text == 0 or #text > 64 or string.find(text, '^%-') or string.find(text, '[^%w_.:-]') then
     refuse('FLOWARG', name .. ' must be 1 to 64 of A-Z a-z 0-9 _ . : - and not begin with -')
   end
   return text
@@ -72,10 +70,10 @@ local function verb_of(text)
   return text
 end
 
-local function statuses_of(name, text, known)
+local function statuses_of(name, text, is_known)
   local set = {}
   for status in string.gmatch(text, '[^,]+') do
-    if not known[status] then refuse('FLOWARG', name .. ' has no status ' .. string.sub(status, 1, 40)) end
+    if not is_known(status) then refuse('FLOWARG', name .. ' has no status ' .. string.sub(status, 1, 40)) end
     set[status] = true
   end
   return set
@@ -87,11 +85,11 @@ local function keys_and_arguments(keys, arguments, least)
 end
 
 -- Options come as name, value pairs behind the positional arguments, like those of Redis' own commands.
-local function options_of(arguments, first, known)
+local function options_of(arguments, first, is_known)
   local options = {}
   for at = first, #arguments, 2 do
     local name, value = arguments[at], arguments[at + 1]
-    if not known[name] then refuse('FLOWARG', 'unknown option ' .. string.sub(name, 1, 40)) end
+    if not is_known(name) then refuse('FLOWARG', 'unknown option ' .. string.sub(name, 1, 40)) end
     if value == nil then refuse('FLOWARG', 'option ' .. name .. ' has no value') end
     if options[name] then refuse('FLOWARG', 'option ' .. name .. ' is given twice') end
     options[name] = value
@@ -109,10 +107,22 @@ end
 -- The record: a hash with readable fields. `load` gives it as the state table sees it: a deadline that has passed is
 -- settled and told before the verb looks at it.
 
-local TERMINAL = { COMPLETED = true, FAILED = true, CANCELED = true, TIMED_OUT = true }
-local STATUSES = { PENDING = true, COMPLETED = true, FAILED = true, CANCELED = true, TIMED_OUT = true }
-local RETENTION = { COMPLETED = 300000, FAILED = 60000, CANCELED = 60000, TIMED_OUT = 60000 }
 local RECEIPT_MS = 60000 -- how long a delete can be replayed
+local call = redis.call
+
+-- Functions, not tables: a script builds its constants anew at every run.
+local function is_terminal(status)
+  return status == 'COMPLETED' or status == 'FAILED' or status == 'CANCELED' or status == 'TIMED_OUT'
+end
+
+local function is_status(status)
+  return status == 'PENDING' or is_terminal(status)
+end
+
+local function payload_field(status)
+  if status == 'COMPLETED' then return 'result' end
+  if status == 'FAILED' or status == 'CANCELED' then return 'error' end
+end
 
 local function exact(number)
   return string.format('%.0f', number)
@@ -120,69 +130,57 @@ end
 
 -- Milliseconds for the record's instants, microseconds for fences.
 local function clock()
-  local time = redis.call('TIME')
-  local seconds, micros = tonumber(time[1]), tonumber(time[2])
-  return seconds * 1000 + math.floor(micros / 1000), seconds * 1000000 + micros
+  local time = call('TIME')
+  local micros = time[1] * 1000000 + time[2]
+  return math.floor(micros / 1000), micros
 end
 
 local function next_fence(previous, micros)
-  return exact(math.max((tonumber(previous) or 0) + 1, micros))
+  if previous and tonumber(previous) >= micros then micros = previous + 1 end
+  return exact(micros)
 end
 
-local function retention_of(record, status)
-  if not record.retention then return RETENTION[status] end
-  local completed, failed, canceled, timed_out = string.match(record.retention, '^(%d+) (%d+) (%d+) (%d+)$')
-  local by_status = { COMPLETED = completed, FAILED = failed, CANCELED = canceled, TIMED_OUT = timed_out }
-  return tonumber(by_status[status]) or RETENTION[status]
+local function retention_of(retention, status)
+  if not retention then return status == 'COMPLETED' and 300000 or 60000 end
+  local completed, failed, canceled, timed_out = string.match(retention, '^(%d+) (%d+) (%d+) (%d+)$')
+  if status == 'COMPLETED' then return completed end
+  if status == 'FAILED' then return failed end
+  return status == 'CANCELED' and canceled or timed_out
 end
 
-local function publish(verb, key, record, event, at, inline, payload)
-  local head = '1 ' .. event .. ' ' .. record.origin .. ' ' .. record.fence .. ' ' .. exact(at)
-  redis.call(verb, key, head .. (inline and ' inline\n' or ' stored\n') .. payload)
+local function publish(verb, key, record, event, at, form, payload)
+  call(verb, key, '1 ' .. event .. ' ' .. record.origin .. ' ' .. record.fence .. ' ' .. at .. ' ' .. form .. '\n' .. payload)
 end
 
--- A flat list of field, value pairs becomes the record's new content, in Redis and in the table alike.
-local function write(key, record, changes)
-  for at = 1, #changes, 2 do record[changes[at]] = changes[at + 1] end
-  redis.call('HSET', key, unpack(changes))
+local function mark_settled(keys, record, status, at, by, field, payload)
+  record.status, record.settledAt, record.settledBy = status, at, by
+  if field then
+    call('HSET', keys[1], 'status', status, 'settledAt', at, 'settledBy', by, field, payload)
+  else
+    call('HSET', keys[1], 'status', status, 'settledAt', at, 'settledBy', by)
+  end
+  call('DEL', keys[2])
 end
 
-local function settle_record(keys, record, status, at, by, changes)
-  changes[#changes + 1] = 'status'
-  changes[#changes + 1] = status
-  changes[#changes + 1] = 'settledAt'
-  changes[#changes + 1] = exact(at)
-  changes[#changes + 1] = 'settledBy'
-  changes[#changes + 1] = by
-  write(keys[1], record, changes)
-  redis.call('DEL', keys[2])
+local function typed(reply, key)
+  if type(reply) ~= 'table' or not reply.err then return reply end
+  if string.find(reply.err, 'WRONGTYPE', 1, true) then refuse('FLOWTYPE', 'the ' .. key .. ' key holds another Redis type') end
+  error(reply)
 end
 
-local NEEDED = { 'fence', 'origin', 'attempt', 'createdAt', 'deadlineAt' }
-local MAY_HAVE = { 'leaseUntil', 'maxAttempts', 'settledAt', 'freshUntil' }
-local WORDS = { 'owner', 'settledBy' } -- they stand in a reply's head, between spaces
-
-local function whole(text)
-  return text ~= nil and #text <= 16 and string.find(text, '^%d+$') ~= nil
+-- A word of a reply's head stands between spaces.
+local function is_word(value)
+  return value == nil or (value ~= '' and not string.find(value, '%s'))
 end
 
 local function check(record)
-  local readable = STATUSES[record.status] and record.metadata
-  for at = 1, #NEEDED do readable = readable and whole(record[NEEDED[at]]) end
-  for at = 1, #MAY_HAVE do
-    readable = readable and (record[MAY_HAVE[at]] == nil or whole(record[MAY_HAVE[at]]))
+  if is_status(record.status) and record.metadata and tonumber(record.fence) and tonumber(record.origin)
+    and tonumber(record.attempt) and tonumber(record.createdAt) and tonumber(record.deadlineAt)
+    and tonumber(record.leaseUntil or 0) and tonumber(record.maxAttempts or 0) and tonumber(record.settledAt or 0)
+    and tonumber(record.freshUntil or 0) and is_word(record.owner) and is_word(record.settledBy) then
+    return
   end
-  for at = 1, #WORDS do
-    readable = readable and (record[WORDS[at]] == nil or string.find(record[WORDS[at]], '^%S+$'))
-  end
-  if not readable then refuse('FLOWTYPE', 'the record lacks a field or has one that cannot be read') end
-end
-
--- The reply of a redis.pcall: somebody else's key under one of our names is refused in our own words.
-local function typed(reply, name)
-  if type(reply) ~= 'table' or not reply.err then return reply end
-  if not string.find(reply.err, 'WRONGTYPE', 1, true) then error(reply) end
-  refuse('FLOWTYPE', 'the ' .. name .. ' key holds another Redis type')
+  refuse('FLOWTYPE', 'the record lacks a field or has one that cannot be read')
 end
 
 local function load(keys, verb, now)
@@ -195,142 +193,128 @@ local function load(keys, verb, now)
     refuse('FLOWVERSION', 'the record has version ' .. string.sub(record.v, 1, 40) .. ', this script knows 1')
   end
   check(record)
-  local deadline = tonumber(record.deadlineAt)
-  if record.status == 'PENDING' and deadline <= now then
-    settle_record(keys, record, 'TIMED_OUT', deadline, 'timeout', {})
-    publish(verb, keys[1], record, 'TIMED_OUT', deadline, true, '')
+  if record.status == 'PENDING' and tonumber(record.deadlineAt) <= now then
+    mark_settled(keys, record, 'TIMED_OUT', record.deadlineAt, 'timeout')
+    publish(verb, keys[1], record, 'TIMED_OUT', record.deadlineAt, 'inline', '')
   end
   return record
 end
 
--- Whether somebody holds the flow now. An open flow has no lease, a lapsed one has a lease that is over.
-local function leased(record)
-  return record.leaseUntil ~= nil
-end
-
+-- Whether the flow's lease is over. An open flow has none.
 local function lapsed(record, now)
-  return leased(record) and tonumber(record.leaseUntil) <= now
+  return record.leaseUntil ~= nil and tonumber(record.leaseUntil) <= now
 end
 
 local function holds(record, fence, owner)
-  return leased(record) and record.fence == fence and record.owner == owner
+  return record.leaseUntil ~= nil and record.fence == fence and record.owner == owner
 end
 
 -- The timer ends when the flow next needs a look; its expiry is a hint, nothing depends on it.
 local function set_timer(keys, record, now)
-  local at = tonumber(record.deadlineAt)
-  if leased(record) and not lapsed(record, now) then at = math.min(at, tonumber(record.leaseUntil)) end
-  redis.call('SET', keys[2], '1', 'PXAT', exact(at))
+  local at = record.deadlineAt
+  if record.leaseUntil and not lapsed(record, now) then at = record.leaseUntil end
+  call('SET', keys[2], '1', 'PXAT', at)
 end
-
-local HEAD = { 'status', 'fence', 'origin', 'attempt', 'createdAt', 'deadlineAt', 'leaseUntil', 'settledAt', 'freshUntil', 'owner', 'settledBy' }
-local PAYLOAD = { COMPLETED = 'result', FAILED = 'error', CANCELED = 'error' }
 
 -- Reply: verdict, head, and where there is a record its metadata and, once it is settled with one, its payload.
 -- Head: `1 <now>` and then the record's fields as words, `-` for one it does not have. A payload over `limit` bytes is left out.
 local function reply_with(verdict, now, record, limit)
   if not record then return { verdict, '1 ' .. exact(now) } end
-  local words = { '1', exact(now) }
-  for at = 1, #HEAD do words[at + 2] = record[HEAD[at]] or '-' end
-  local payload = record[PAYLOAD[record.status]]
+  local head = '1 ' .. exact(now) .. ' ' .. record.status .. ' ' .. record.fence .. ' ' .. record.origin .. ' ' .. record.attempt
+    .. ' ' .. record.createdAt .. ' ' .. record.deadlineAt .. ' ' .. (record.leaseUntil or '-') .. ' ' .. (record.settledAt or '-')
+    .. ' ' .. (record.freshUntil or '-') .. ' ' .. (record.owner or '-') .. ' ' .. (record.settledBy or '-')
+  local field = payload_field(record.status)
+  local payload = field and record[field]
   if payload and limit and #payload > limit then payload = nil end
-  return { verdict, table.concat(words, ' '), record.metadata, payload }
+  return { verdict, head, record.metadata, payload }
 end
 
-local OPTIONS = {
-  retention = true, owner = true, leaseMs = true, maxAttempts = true, conflict = true, reuse = true,
-  minFreshMs = true, rejectFence = true, origin = true, replyLimit = true,
-}
+local function is_option(name)
+  return name == 'retention' or name == 'owner' or name == 'leaseMs' or name == 'maxAttempts' or name == 'conflict' or name == 'reuse'
+    or name == 'minFreshMs' or name == 'rejectFence' or name == 'origin' or name == 'replyLimit'
+end
 
-local REUSE = { COMPLETED = true }
-
-local function plan_of(arguments)
-  local plan = {
-    request = request_of(arguments[2]),
-    timeout = integer('timeoutMs', arguments[3], 1, MAX_MS),
-    metadata = arguments[4],
-    attempts = 0,
-    reuse = REUSE,
-    fresh = 0,
-  }
-  if #arguments == 4 then return plan end
-  local given = options_of(arguments, 5, OPTIONS)
-  plan.retention = given.retention
-  if given.leaseMs then plan.lease = integer('leaseMs', given.leaseMs, 1, MAX_MS) end
-  if given.owner then plan.owner = token('owner', given.owner) end
-  if given.maxAttempts then plan.attempts = integer('maxAttempts', given.maxAttempts, 0, 1000000) end
-  if given.reuse then plan.reuse = statuses_of('reuse', given.reuse, TERMINAL) end
-  if given.minFreshMs then plan.fresh = integer('minFreshMs', given.minFreshMs, 0, MAX_MS) end
-  if given.rejectFence then plan.reject = fence_of('rejectFence', given.rejectFence) end
-  if given.origin then plan.origin = fence_of('origin', given.origin) end
-  if given.replyLimit then plan.limit = integer('replyLimit', given.replyLimit, 0, MAX_MS) end
-  plan.supersede = given.conflict == 'supersede'
-  if given.conflict and given.conflict ~= 'join' and not plan.supersede then
+local function check_options(plan)
+  if plan.conflict and plan.conflict ~= 'join' and plan.conflict ~= 'supersede' then
     refuse('FLOWARG', 'conflict must be join or supersede')
   end
-  if plan.origin and plan.supersede then refuse('FLOWARG', 'origin does not go with conflict supersede') end
-  if (plan.lease == nil) ~= (plan.owner == nil) then refuse('FLOWARG', 'owner and leaseMs go together') end
+  if (plan.leaseMs == nil) ~= (plan.owner == nil) then refuse('FLOWARG', 'owner and leaseMs go together') end
+  if plan.leaseMs then integer('leaseMs', plan.leaseMs, 1, MAX_MS) end
+  if plan.owner then token('owner', plan.owner) end
+  if plan.maxAttempts then integer('maxAttempts', plan.maxAttempts, 0, 1000000) end
+  if plan.reuse then plan.reuse = statuses_of('reuse', plan.reuse, is_terminal) end
+  if plan.minFreshMs then integer('minFreshMs', plan.minFreshMs, 0, MAX_MS) end
+  if plan.rejectFence then fence_of('rejectFence', plan.rejectFence) end
+  if plan.origin then fence_of('origin', plan.origin) end
+  if plan.replyLimit then plan.replyLimit = integer('replyLimit', plan.replyLimit, 0, MAX_MS) end
   if plan.retention then
     local numbers = { string.match(plan.retention, '^(%d+) (%d+) (%d+) (%d+)$') }
     if #numbers == 0 then refuse('FLOWARG', 'retention must be four whole numbers with a space between') end
     for at = 1, 4 do integer('retention', numbers[at], 1, MAX_MS) end
   end
+end
+
+local function plan_of(arguments)
+  local plan = options_of(arguments, 5, is_option)
+  if #arguments > 4 then check_options(plan) end
+  plan.request = request_of(arguments[2])
+  plan.timeoutMs = integer('timeoutMs', arguments[3], 1, MAX_MS)
+  plan.metadata = arguments[4]
   return plan
 end
 
 local function lease_end(plan, now, deadline)
-  return exact(math.min(now + plan.lease, deadline))
+  return exact(math.min(now + plan.leaseMs, deadline))
+end
+
+-- The fields that few flows have.
+local function add_rare_fields(key, plan, previous, deleted_by)
+  local displaced = previous and previous.status == 'PENDING' and previous.createdBy
+  if plan.maxAttempts then call('HSET', key, 'maxAttempts', plan.maxAttempts) end
+  if plan.retention then call('HSET', key, 'retention', plan.retention) end
+  if displaced then call('HSET', key, 'displaced', displaced) end
+  if deleted_by then call('HSET', key, 'deletedBy', deleted_by) end
 end
 
 local function open(keys, plan, verb, now, micros, previous)
-  local deadline = now + plan.timeout
-  local deadline_at, created_at = exact(deadline), exact(now)
-  local lease_until = plan.lease and lease_end(plan, now, deadline)
+  local deadline = now + plan.timeoutMs
+  local created_at, deadline_at = exact(now), exact(deadline)
+  local lease_until = plan.leaseMs and lease_end(plan, now, deadline)
   local left = typed(redis.pcall('SET', keys[2], '1', 'PXAT', lease_until or deadline_at, 'GET'), 'timer')
-  if previous and previous.status == 'PENDING' then publish(verb, keys[1], previous, 'SUPERSEDED', now, true, '') end
+  if previous and previous.status == 'PENDING' then publish(verb, keys[1], previous, 'SUPERSEDED', created_at, 'inline', '') end
   -- A delete leaves its receipt in the timer; the new record keeps it, so that a late replay cannot delete a successor.
-  local deleted_fence, deleted_by = string.match(left or '', '^deleted (%d+) (.+)$')
+  local deleted_fence, deleted_by
+  if left and left ~= '1' then deleted_fence, deleted_by = string.match(left, '^deleted (%d+) (.+)$') end
   local fence = next_fence(previous and previous.fence or deleted_fence, micros)
-  local attempt = plan.lease and '1' or '0'
-  local fields = {
-    'v', '1', 'status', 'PENDING', 'fence', fence, 'origin', fence, 'attempt', attempt,
-    'createdAt', created_at, 'deadlineAt', deadline_at, 'createdBy', plan.request, 'metadata', plan.metadata,
+  local record = {
+    status = 'PENDING', fence = fence, origin = fence, attempt = lease_until and '1' or '0', createdAt = created_at,
+    deadlineAt = deadline_at, leaseUntil = lease_until, owner = plan.owner, metadata = plan.metadata,
   }
-  local function add(name, value)
-    if not value then return end
-    fields[#fields + 1] = name
-    fields[#fields + 1] = value
-  end
-  add('owner', plan.owner)
-  add('leaseUntil', lease_until)
-  add('maxAttempts', plan.attempts > 0 and exact(plan.attempts))
-  add('retention', plan.retention)
-  add('displaced', previous and previous.status == 'PENDING' and previous.createdBy)
-  add('deletedBy', deleted_by or (previous and previous.deletedBy))
-  if previous then redis.call('DEL', keys[1]) end
-  redis.call('HSET', keys[1], unpack(fields))
-  redis.call('PEXPIREAT', keys[1], exact(deadline + retention_of(plan, 'TIMED_OUT')))
-  return reply_with('created', now, {
-    status = 'PENDING', fence = fence, origin = fence, attempt = attempt, createdAt = created_at, deadlineAt = deadline_at,
-    leaseUntil = lease_until, owner = plan.owner, metadata = plan.metadata,
-  })
+  if previous then call('DEL', keys[1]) end
+  call('HSET', keys[1], 'v', '1', 'status', 'PENDING', 'fence', fence, 'origin', fence, 'attempt', record.attempt,
+    'createdAt', created_at, 'deadlineAt', deadline_at, 'createdBy', plan.request, 'metadata', plan.metadata)
+  if lease_until then call('HSET', keys[1], 'owner', plan.owner, 'leaseUntil', lease_until) end
+  add_rare_fields(keys[1], plan, previous, deleted_by or (previous and previous.deletedBy))
+  call('PEXPIREAT', keys[1], exact(deadline + retention_of(plan.retention, 'TIMED_OUT')))
+  return reply_with('created', now, record)
 end
 
 local function take_over(keys, plan, verb, record, now, micros)
-  local most = tonumber(record.maxAttempts or '0')
+  local most = tonumber(record.maxAttempts or 0)
   if most > 0 and tonumber(record.attempt) >= most then
-    local text = string.format('{"name":"OwnerLostError","message":"the owner was lost in attempt %s of %s","code":"owner_lost"}',
+    record.error = string.format('{"name":"OwnerLostError","message":"the owner was lost in attempt %s of %s","code":"owner_lost"}',
       record.attempt, record.maxAttempts)
-    settle_record(keys, record, 'FAILED', now, 'owner_lost', { 'error', text })
-    redis.call('PEXPIREAT', keys[1], exact(now + retention_of(record, 'FAILED')))
-    publish(verb, keys[1], record, 'FAILED', now, false, '')
+    mark_settled(keys, record, 'FAILED', exact(now), 'owner_lost', 'error', record.error)
+    call('PEXPIREAT', keys[1], exact(now + retention_of(record.retention, 'FAILED')))
+    publish(verb, keys[1], record, 'FAILED', record.settledAt, 'stored', '')
     return 'settled'
   end
-  write(keys[1], record, {
-    'fence', next_fence(record.fence, micros), 'attempt', exact(tonumber(record.attempt) + 1), 'owner', plan.owner,
-    'leaseUntil', lease_end(plan, now, tonumber(record.deadlineAt)),
-    'displaced', record.createdBy or '', 'createdBy', plan.request,
-  })
+  record.fence = next_fence(record.fence, micros)
+  record.attempt = exact(record.attempt + 1)
+  record.owner = plan.owner
+  record.leaseUntil = lease_end(plan, now, tonumber(record.deadlineAt))
+  call('HSET', keys[1], 'fence', record.fence, 'attempt', record.attempt, 'owner', plan.owner, 'leaseUntil', record.leaseUntil,
+    'displaced', record.createdBy or '', 'createdBy', plan.request)
   set_timer(keys, record, now)
   return 'taken_over'
 end
@@ -338,10 +322,10 @@ end
 -- A flow that used up its attempts stays so for its retention: a later caller must not run what may run only so often.
 local function handed_back(record, plan, now)
   if record.settledBy == 'owner_lost' then return true end
-  if not plan.reuse[record.status] then return false end
-  if record.status ~= 'COMPLETED' then return true end
-  if plan.reject and record.fence == plan.reject then return false end
-  return record.freshUntil == nil or tonumber(record.freshUntil) - now >= plan.fresh
+  if plan.reuse and not plan.reuse[record.status] then return false end
+  if record.status ~= 'COMPLETED' then return plan.reuse ~= nil end
+  if record.fence == plan.rejectFence then return false end
+  return record.freshUntil == nil or record.freshUntil - now >= tonumber(plan.minFreshMs or 0)
 end
 
 local function verdict_on(keys, plan, verb, record, now, micros)
@@ -350,12 +334,12 @@ local function verdict_on(keys, plan, verb, record, now, micros)
   -- A replay of the create that this owner displaced: superseded, its flow is gone; taken over, it goes on.
   local displaced = record.displaced == plan.request
   if displaced and tonumber(record.attempt) < 2 then return 'superseded' end
-  if plan.supersede and not displaced then return nil end
+  if plan.conflict == 'supersede' and not displaced then return nil end
   if record.status ~= 'PENDING' then
     if plan.origin or handed_back(record, plan, now) then return 'settled' end
     return nil
   end
-  if plan.lease and lapsed(record, now) then return take_over(keys, plan, verb, record, now, micros) end
+  if plan.leaseMs and lapsed(record, now) then return take_over(keys, plan, verb, record, now, micros) end
   return 'joined'
 end
 
@@ -370,6 +354,6 @@ return answer(function()
     return open(KEYS, plan, verb, now, micros, nil)
   end
   local verdict = verdict_on(KEYS, plan, verb, record, now, micros)
-  if verdict then return reply_with(verdict, now, record, plan.limit) end
+  if verdict then return reply_with(verdict, now, record, plan.replyLimit) end
   return open(KEYS, plan, verb, now, micros, record)
 end)

@@ -33,10 +33,8 @@ local function refuse(code, text)
 end
 
 local function integer(name, text, least, most)
-  if text == nil or not string.find(text, '^%d+$') or #text > 16 then
-    refuse('FLOWARG', name .. ' must be a whole number, got ' .. string.sub(tostring(text), 1, 40))
-  end
-  local number = tonumber(text)
+  local number = text and #text <= 16 and not string.find(text, '%D') and tonumber(text)
+  if not number then refuse('FLOWARG', name .. ' must be a whole number, got ' .. string.sub(tostring(text), 1, 40)) end
   if number < least or number > most then
     refuse('FLOWARG', string.format('%s must be %.0f to %.0f, got %s', name, least, most, text))
   end
@@ -50,7 +48,7 @@ local function fence_of(name, text)
 end
 
 local function token(name, text)
-  if text == nil or #text > 64 or not string.find(text, '^[%w_.:][%w_.:-]*$') then
+  if not text or #text == 0 or #text > 64 or string.find(text, '^%-') or string.find(text, '[^%w_.:-]') then
     refuse('FLOWARG', name .. ' must be 1 to 64 of A-Z a-z 0-9 _ . : - and not begin with -')
   end
   return text
@@ -68,10 +66,10 @@ local function verb_of(text)
   return text
 end
 
-local function statuses_of(name, text, known)
+local function statuses_of(name, text, is_known)
   local set = {}
   for status in string.gmatch(text, '[^,]+') do
-    if not known[status] then refuse('FLOWARG', name .. ' has no status ' .. string.sub(status, 1, 40)) end
+    if not is_known(status) then refuse('FLOWARG', name .. ' has no status ' .. string.sub(status, 1, 40)) end
     set[status] = true
   end
   return set
@@ -83,11 +81,11 @@ local function keys_and_arguments(keys, arguments, least)
 end
 
 -- Options come as name, value pairs behind the positional arguments, like those of Redis' own commands.
-local function options_of(arguments, first, known)
+local function options_of(arguments, first, is_known)
   local options = {}
   for at = first, #arguments, 2 do
     local name, value = arguments[at], arguments[at + 1]
-    if not known[name] then refuse('FLOWARG', 'unknown option ' .. string.sub(name, 1, 40)) end
+    if not is_known(name) then refuse('FLOWARG', 'unknown option ' .. string.sub(name, 1, 40)) end
     if value == nil then refuse('FLOWARG', 'option ' .. name .. ' has no value') end
     if options[name] then refuse('FLOWARG', 'option ' .. name .. ' is given twice') end
     options[name] = value
@@ -105,10 +103,22 @@ end
 -- The record: a hash with readable fields. `load` gives it as the state table sees it: a deadline that has passed is
 -- settled and told before the verb looks at it.
 
-local TERMINAL = { COMPLETED = true, FAILED = true, CANCELED = true, TIMED_OUT = true }
-local STATUSES = { PENDING = true, COMPLETED = true, FAILED = true, CANCELED = true, TIMED_OUT = true }
-local RETENTION = { COMPLETED = 300000, FAILED = 60000, CANCELED = 60000, TIMED_OUT = 60000 }
 local RECEIPT_MS = 60000 -- how long a delete can be replayed
+local call = redis.call
+
+-- Functions, not tables: a script builds its constants anew at every run.
+local function is_terminal(status)
+  return status == 'COMPLETED' or status == 'FAILED' or status == 'CANCELED' or status == 'TIMED_OUT'
+end
+
+local function is_status(status)
+  return status == 'PENDING' or is_terminal(status)
+end
+
+local function payload_field(status)
+  if status == 'COMPLETED' then return 'result' end
+  if status == 'FAILED' or status == 'CANCELED' then return 'error' end
+end
 
 local function exact(number)
   return string.format('%.0f', number)
@@ -116,69 +126,57 @@ end
 
 -- Milliseconds for the record's instants, microseconds for fences.
 local function clock()
-  local time = redis.call('TIME')
-  local seconds, micros = tonumber(time[1]), tonumber(time[2])
-  return seconds * 1000 + math.floor(micros / 1000), seconds * 1000000 + micros
+  local time = call('TIME')
+  local micros = time[1] * 1000000 + time[2]
+  return math.floor(micros / 1000), micros
 end
 
 local function next_fence(previous, micros)
-  return exact(math.max((tonumber(previous) or 0) + 1, micros))
+  if previous and tonumber(previous) >= micros then micros = previous + 1 end
+  return exact(micros)
 end
 
-local function retention_of(record, status)
-  if not record.retention then return RETENTION[status] end
-  local completed, failed, canceled, timed_out = string.match(record.retention, '^(%d+) (%d+) (%d+) (%d+)$')
-  local by_status = { COMPLETED = completed, FAILED = failed, CANCELED = canceled, TIMED_OUT = timed_out }
-  return tonumber(by_status[status]) or RETENTION[status]
+local function retention_of(retention, status)
+  if not retention then return status == 'COMPLETED' and 300000 or 60000 end
+  local completed, failed, canceled, timed_out = string.match(retention, '^(%d+) (%d+) (%d+) (%d+)$')
+  if status == 'COMPLETED' then return completed end
+  if status == 'FAILED' then return failed end
+  return status == 'CANCELED' and canceled or timed_out
 end
 
-local function publish(verb, key, record, event, at, inline, payload)
-  local head = '1 ' .. event .. ' ' .. record.origin .. ' ' .. record.fence .. ' ' .. exact(at)
-  redis.call(verb, key, head .. (inline and ' inline\n' or ' stored\n') .. payload)
+local function publish(verb, key, record, event, at, form, payload)
+  call(verb, key, '1 ' .. event .. ' ' .. record.origin .. ' ' .. record.fence .. ' ' .. at .. ' ' .. form .. '\n' .. payload)
 end
 
--- A flat list of field, value pairs becomes the record's new content, in Redis and in the table alike.
-local function write(key, record, changes)
-  for at = 1, #changes, 2 do record[changes[at]] = changes[at + 1] end
-  redis.call('HSET', key, unpack(changes))
+local function mark_settled(keys, record, status, at, by, field, payload)
+  record.status, record.settledAt, record.settledBy = status, at, by
+  if field then
+    call('HSET', keys[1], 'status', status, 'settledAt', at, 'settledBy', by, field, payload)
+  else
+    call('HSET', keys[1], 'status', status, 'settledAt', at, 'settledBy', by)
+  end
+  call('DEL', keys[2])
 end
 
-local function settle_record(keys, record, status, at, by, changes)
-  changes[#changes + 1] = 'status'
-  changes[#changes + 1] = status
-  changes[#changes + 1] = 'settledAt'
-  changes[#changes + 1] = exact(at)
-  changes[#changes + 1] = 'settledBy'
-  changes[#changes + 1] = by
-  write(keys[1], record, changes)
-  redis.call('DEL', keys[2])
+local function typed(reply, key)
+  if type(reply) ~= 'table' or not reply.err then return reply end
+  if string.find(reply.err, 'WRONGTYPE', 1, true) then refuse('FLOWTYPE', 'the ' .. key .. ' key holds another Redis type') end
+  error(reply)
 end
 
-local NEEDED = { 'fence', 'origin', 'attempt', 'createdAt', 'deadlineAt' }
-local MAY_HAVE = { 'leaseUntil', 'maxAttempts', 'settledAt', 'freshUntil' }
-local WORDS = { 'owner', 'settledBy' } -- they stand in a reply's head, between spaces
-
-local function whole(text)
-  return text ~= nil and #text <= 16 and string.find(text, '^%d+$') ~= nil
+-- A word of a reply's head stands between spaces.
+local function is_word(value)
+  return value == nil or (value ~= '' and not string.find(value, '%s'))
 end
 
 local function check(record)
-  local readable = STATUSES[record.status] and record.metadata
-  for at = 1, #NEEDED do readable = readable and whole(record[NEEDED[at]]) end
-  for at = 1, #MAY_HAVE do
-    readable = readable and (record[MAY_HAVE[at]] == nil or whole(record[MAY_HAVE[at]]))
+  if is_status(record.status) and record.metadata and tonumber(record.fence) and tonumber(record.origin)
+    and tonumber(record.attempt) and tonumber(record.createdAt) and tonumber(record.deadlineAt)
+    and tonumber(record.leaseUntil or 0) and tonumber(record.maxAttempts or 0) and tonumber(record.settledAt or 0)
+    and tonumber(record.freshUntil or 0) and is_word(record.owner) and is_word(record.settledBy) then
+    return
   end
-  for at = 1, #WORDS do
-    readable = readable and (record[WORDS[at]] == nil or string.find(record[WORDS[at]], '^%S+$'))
-  end
-  if not readable then refuse('FLOWTYPE', 'the record lacks a field or has one that cannot be read') end
-end
-
--- The reply of a redis.pcall: somebody else's key under one of our names is refused in our own words.
-local function typed(reply, name)
-  if type(reply) ~= 'table' or not reply.err then return reply end
-  if not string.find(reply.err, 'WRONGTYPE', 1, true) then error(reply) end
-  refuse('FLOWTYPE', 'the ' .. name .. ' key holds another Redis type')
+  refuse('FLOWTYPE', 'the record lacks a field or has one that cannot be read')
 end
 
 local function load(keys, verb, now)
@@ -191,49 +189,45 @@ local function load(keys, verb, now)
     refuse('FLOWVERSION', 'the record has version ' .. string.sub(record.v, 1, 40) .. ', this script knows 1')
   end
   check(record)
-  local deadline = tonumber(record.deadlineAt)
-  if record.status == 'PENDING' and deadline <= now then
-    settle_record(keys, record, 'TIMED_OUT', deadline, 'timeout', {})
-    publish(verb, keys[1], record, 'TIMED_OUT', deadline, true, '')
+  if record.status == 'PENDING' and tonumber(record.deadlineAt) <= now then
+    mark_settled(keys, record, 'TIMED_OUT', record.deadlineAt, 'timeout')
+    publish(verb, keys[1], record, 'TIMED_OUT', record.deadlineAt, 'inline', '')
   end
   return record
 end
 
--- Whether somebody holds the flow now. An open flow has no lease, a lapsed one has a lease that is over.
-local function leased(record)
-  return record.leaseUntil ~= nil
-end
-
+-- Whether the flow's lease is over. An open flow has none.
 local function lapsed(record, now)
-  return leased(record) and tonumber(record.leaseUntil) <= now
+  return record.leaseUntil ~= nil and tonumber(record.leaseUntil) <= now
 end
 
 local function holds(record, fence, owner)
-  return leased(record) and record.fence == fence and record.owner == owner
+  return record.leaseUntil ~= nil and record.fence == fence and record.owner == owner
 end
 
 -- The timer ends when the flow next needs a look; its expiry is a hint, nothing depends on it.
 local function set_timer(keys, record, now)
-  local at = tonumber(record.deadlineAt)
-  if leased(record) and not lapsed(record, now) then at = math.min(at, tonumber(record.leaseUntil)) end
-  redis.call('SET', keys[2], '1', 'PXAT', exact(at))
+  local at = record.deadlineAt
+  if record.leaseUntil and not lapsed(record, now) then at = record.leaseUntil end
+  call('SET', keys[2], '1', 'PXAT', at)
 end
-
-local HEAD = { 'status', 'fence', 'origin', 'attempt', 'createdAt', 'deadlineAt', 'leaseUntil', 'settledAt', 'freshUntil', 'owner', 'settledBy' }
-local PAYLOAD = { COMPLETED = 'result', FAILED = 'error', CANCELED = 'error' }
 
 -- Reply: verdict, head, and where there is a record its metadata and, once it is settled with one, its payload.
 -- Head: `1 <now>` and then the record's fields as words, `-` for one it does not have. A payload over `limit` bytes is left out.
 local function reply_with(verdict, now, record, limit)
   if not record then return { verdict, '1 ' .. exact(now) } end
-  local words = { '1', exact(now) }
-  for at = 1, #HEAD do words[at + 2] = record[HEAD[at]] or '-' end
-  local payload = record[PAYLOAD[record.status]]
+  local head = '1 ' .. exact(now) .. ' ' .. record.status .. ' ' .. record.fence .. ' ' .. record.origin .. ' ' .. record.attempt
+    .. ' ' .. record.createdAt .. ' ' .. record.deadlineAt .. ' ' .. (record.leaseUntil or '-') .. ' ' .. (record.settledAt or '-')
+    .. ' ' .. (record.freshUntil or '-') .. ' ' .. (record.owner or '-') .. ' ' .. (record.settledBy or '-')
+  local field = payload_field(record.status)
+  local payload = field and record[field]
   if payload and limit and #payload > limit then payload = nil end
-  return { verdict, table.concat(words, ' '), record.metadata, payload }
+  return { verdict, head, record.metadata, payload }
 end
 
-local OPTIONS = { fence = true, freshUntil = true, retentionMs = true, replace = true, replyLimit = true }
+local function is_option(name)
+  return name == 'fence' or name == 'freshUntil' or name == 'retentionMs' or name == 'replace' or name == 'replyLimit'
+end
 
 local function verdict_on(record, request, fence, replace)
   if record.settledBy == request then return 'duplicate' end
@@ -245,10 +239,10 @@ end
 return answer(function()
   keys_and_arguments(KEYS, ARGV, 5)
   local verb, request, status, payload = verb_of(ARGV[1]), request_of(ARGV[2]), ARGV[3], ARGV[4]
-  local field = PAYLOAD[status]
+  local field = payload_field(status)
   if not field then refuse('FLOWARG', 'status must be COMPLETED, FAILED or CANCELED') end
   local inline = integer('inlineBytes', ARGV[5], 0, MAX_MS)
-  local given = options_of(ARGV, 6, OPTIONS)
+  local given = options_of(ARGV, 6, is_option)
   local fence = given.fence and fence_of('fence', given.fence)
   local fresh = given.freshUntil and exact(integer('freshUntil', given.freshUntil, 0, 9007199254740991))
   local retention = given.retentionMs and integer('retentionMs', given.retentionMs, 1, MAX_MS)
@@ -262,23 +256,21 @@ return answer(function()
   local verdict = verdict_on(record, request, fence, given.replace)
   if verdict then return reply_with(verdict, now, record, limit) end
 
-  local changes = { field, payload }
-  if fresh then
-    changes[3] = 'freshUntil'
-    changes[4] = fresh
+  if record.status ~= 'PENDING' then
+    record.fence = next_fence(record.fence, micros)
+    call('HDEL', KEYS[1], 'result', 'error', 'freshUntil')
+    call('HSET', KEYS[1], 'fence', record.fence)
   end
-  if TERMINAL[record.status] then
-    redis.call('HDEL', KEYS[1], 'result', 'error', 'freshUntil')
-    record.result, record.error, record.freshUntil = nil, nil, nil
-    changes[#changes + 1] = 'fence'
-    changes[#changes + 1] = next_fence(record.fence, micros)
-  end
-  settle_record(KEYS, record, status, now, request, changes)
-  redis.call('PEXPIREAT', KEYS[1], exact(now + (retention or retention_of(record, status))))
+  record.freshUntil = fresh
+  if fresh then call('HSET', KEYS[1], 'freshUntil', fresh) end
+  local at = exact(now)
+  mark_settled(KEYS, record, status, at, request, field, payload)
+  call('PEXPIREAT', KEYS[1], exact(now + (retention or retention_of(record.retention, status))))
   if #payload <= inline then
-    publish(verb, KEYS[1], record, status, now, true, payload)
+    publish(verb, KEYS[1], record, status, at, 'inline', payload)
   else
-    publish(verb, KEYS[1], record, status, now, false, '')
+    publish(verb, KEYS[1], record, status, at, 'stored', '')
   end
-  return reply_with('applied', now, record, -1)
+  record[field] = nil
+  return reply_with('applied', now, record)
 end)

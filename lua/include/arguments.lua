@@ -7,10 +7,8 @@ local function refuse(code, text)
 end
 
 local function integer(name, text, least, most)
-  if text == nil or not string.find(text, '^%d+$') or #text > 16 then
-    refuse('FLOWARG', name .. ' must be a whole number, got ' .. string.sub(tostring(text), 1, 40))
-  end
-  local number = tonumber(text)
+  local number = text and #text <= 16 and not string.find(text, '%D') and tonumber(text)
+  if not number then refuse('FLOWARG', name .. ' must be a whole number, got ' .. string.sub(tostring(text), 1, 40)) end
   if number < least or number > most then
     refuse('FLOWARG', string.format('%s must be %.0f to %.0f, got %s', name, least, most, text))
   end
@@ -24,7 +22,7 @@ local function fence_of(name, text)
 end
 
 local function token(name, text)
-  if text == nil or #text > 64 or not string.find(text, '^[%w_.:][%w_.:-]*$') then
+  if not text or #text == 0 or #text > 64 or string.find(text, '^%-') or string.find(text, '[^%w_.:-]') then
     refuse('FLOWARG', name .. ' must be 1 to 64 of A-Z a-z 0-9 _ . : - and not begin with -')
   end
   return text
@@ -42,10 +40,10 @@ local function verb_of(text)
   return text
 end
 
-local function statuses_of(name, text, known)
+local function statuses_of(name, text, is_known)
   local set = {}
   for status in string.gmatch(text, '[^,]+') do
-    if not known[status] then refuse('FLOWARG', name .. ' has no status ' .. string.sub(status, 1, 40)) end
+    if not is_known(status) then refuse('FLOWARG', name .. ' has no status ' .. string.sub(status, 1, 40)) end
     set[status] = true
   end
   return set
@@ -57,11 +55,11 @@ local function keys_and_arguments(keys, arguments, least)
 end
 
 -- Options come as name, value pairs behind the positional arguments, like those of Redis' own commands.
-local function options_of(arguments, first, known)
+local function options_of(arguments, first, is_known)
   local options = {}
   for at = first, #arguments, 2 do
     local name, value = arguments[at], arguments[at + 1]
-    if not known[name] then refuse('FLOWARG', 'unknown option ' .. string.sub(name, 1, 40)) end
+    if not is_known(name) then refuse('FLOWARG', 'unknown option ' .. string.sub(name, 1, 40)) end
     if value == nil then refuse('FLOWARG', 'option ' .. name .. ' has no value') end
     if options[name] then refuse('FLOWARG', 'option ' .. name .. ' is given twice') end
     options[name] = value
