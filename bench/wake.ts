@@ -1,0 +1,58 @@
+import { once } from 'node:events';
+import { Redis } from 'ioredis';
+import { spawnTs } from '../scripts/spawn-ts.js';
+import { createBroker } from '../src/index.js';
+import { quantile, type Figure } from './figures.js';
+
+const WAKES = 2_000;
+const BLOCK = 100;
+
+const since = (moment: string): number => Number(process.hrtime.bigint() - BigInt(moment)) / 1e6;
+
+/** From `complete` in one process to the resolved wait in another, beside PUBLISH to its message; in turn, in blocks. */
+export async function wake(url: string): Promise<Figure[]> {
+  const settler = spawnTs(require.resolve('./programs/settler'), { args: [url] });
+  await once(settler, 'message');
+  const broker = createBroker({ redis: url });
+  const flows = broker.define<string>('bench');
+  const listening = new Redis(url);
+  await listening.subscribe('bench:raw');
+  const stamp = String(Date.now());
+
+  const raw = async (): Promise<number> => {
+    const heard = once(listening, 'message');
+    settler.send({ publish: 'bench:raw' });
+    const [, moment] = (await heard) as [string, string];
+    return since(moment);
+  };
+  const flow = async (at: number): Promise<number> => {
+    const id = `wake-${stamp}-${String(at)}`;
+    const { outcome } = await flows.open(id);
+    const settled = outcome.then(since);
+    settler.send({ settle: id });
+    return settled;
+  };
+
+  const times = { raw: [] as number[], flow: [] as number[] };
+  for (let at = -BLOCK; at < WAKES; at += BLOCK) {
+    for (let one = 0; one < BLOCK; one++) keep(times.raw, at, await raw());
+    for (let one = 0; one < BLOCK; one++) keep(times.flow, at, await flow(at + one));
+  }
+  settler.send({ stop: true });
+  await once(settler, 'exit');
+  listening.disconnect();
+  await broker.close();
+  const figure = (name: string, q: number, most: number): Figure => {
+    const [own, floor] = [quantile(times.flow, q), quantile(times.raw, q)];
+    const detail = `${(own * 1_000).toFixed(0)} us beside ${(floor * 1_000).toFixed(0)} us`;
+    return { name, value: own / floor, unit: 'x', bound: { at: 'most', value: most }, detail };
+  };
+  return [
+    figure('wake in another process, p50, vs PUBLISH', 0.5, 1.5),
+    figure('wake in another process, p99, vs PUBLISH', 0.99, 3),
+  ];
+}
+
+function keep(times: number[], block: number, value: number): void {
+  if (block >= 0) times.push(value); // the first block is for warming up
+}
