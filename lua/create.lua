@@ -40,6 +40,7 @@ local function check_options(plan)
   if plan.conflict and plan.conflict ~= 'join' and plan.conflict ~= 'supersede' then
     refuse('FLOWARG', 'conflict must be join or supersede')
   end
+  if plan.origin and plan.conflict == 'supersede' then refuse('FLOWARG', 'origin does not go with conflict supersede') end
   if (plan.leaseMs == nil) ~= (plan.owner == nil) then refuse('FLOWARG', 'owner and leaseMs go together') end
   if plan.leaseMs then integer('leaseMs', plan.leaseMs, 1, MAX_MS) end
   if plan.owner then token('owner', plan.owner) end
@@ -72,7 +73,7 @@ end
 -- The fields that few flows have.
 local function add_rare_fields(key, plan, previous, deleted_by)
   local displaced = previous and previous.status == 'PENDING' and previous.createdBy
-  if plan.maxAttempts then call('HSET', key, 'maxAttempts', plan.maxAttempts) end
+  if tonumber(plan.maxAttempts or 0) > 0 then call('HSET', key, 'maxAttempts', plan.maxAttempts) end
   if plan.retention then call('HSET', key, 'retention', plan.retention) end
   if displaced then call('HSET', key, 'displaced', displaced) end
   if deleted_by then call('HSET', key, 'deletedBy', deleted_by) end

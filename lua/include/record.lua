@@ -2,7 +2,11 @@
 -- settled and told before the verb looks at it.
 
 local RECEIPT_MS = 60000 -- how long a delete can be replayed
-local call = redis.call
+
+-- A Function library may not touch redis.call while it is loaded.
+local function call(...)
+  return redis.call(...)
+end
 
 -- Functions, not tables: a script builds its constants anew at every run.
 local function is_terminal(status)
@@ -37,13 +41,15 @@ end
 local function retention_of(retention, status)
   if not retention then return status == 'COMPLETED' and 300000 or 60000 end
   local completed, failed, canceled, timed_out = string.match(retention, '^(%d+) (%d+) (%d+) (%d+)$')
+  if not completed then return retention_of(nil, status) end
   if status == 'COMPLETED' then return completed end
   if status == 'FAILED' then return failed end
   return status == 'CANCELED' and canceled or timed_out
 end
 
+-- A wake-up that cannot be sent (an ACL without channels) is one that is missed: what was written stands, and pollers find it.
 local function publish(verb, key, record, event, at, form, payload)
-  call(verb, key, '1 ' .. event .. ' ' .. record.origin .. ' ' .. record.fence .. ' ' .. at .. ' ' .. form .. '\n' .. payload)
+  redis.pcall(verb, key, '1 ' .. event .. ' ' .. record.origin .. ' ' .. record.fence .. ' ' .. at .. ' ' .. form .. '\n' .. payload)
 end
 
 local function mark_settled(keys, record, status, at, by, field, payload)
@@ -67,11 +73,16 @@ local function is_word(value)
   return value == nil or (value ~= '' and not string.find(value, '%s'))
 end
 
+-- tonumber alone would take 0x10, 1e9 and nan, too.
+local function is_whole(text)
+  return text ~= nil and text ~= '' and #text <= 16 and not string.find(text, '%D')
+end
+
 local function check(record)
-  if is_status(record.status) and record.metadata and tonumber(record.fence) and tonumber(record.origin)
-    and tonumber(record.attempt) and tonumber(record.createdAt) and tonumber(record.deadlineAt)
-    and tonumber(record.leaseUntil or 0) and tonumber(record.maxAttempts or 0) and tonumber(record.settledAt or 0)
-    and tonumber(record.freshUntil or 0) and is_word(record.owner) and is_word(record.settledBy) then
+  if is_status(record.status) and record.metadata and is_whole(record.fence) and is_whole(record.origin)
+    and is_whole(record.attempt) and is_whole(record.createdAt) and is_whole(record.deadlineAt)
+    and is_whole(record.leaseUntil or '0') and is_whole(record.maxAttempts or '0') and is_whole(record.settledAt or '0')
+    and is_whole(record.freshUntil or '0') and is_word(record.owner) and is_word(record.settledBy) then
     return
   end
   refuse('FLOWTYPE', 'the record lacks a field or has one that cannot be read')
