@@ -1,0 +1,45 @@
+import { once } from 'node:events';
+import { type Redis } from 'ioredis';
+import { type Variant } from './variants.js';
+
+/** Hears what is published on channels, and can say for sure that nothing was. */
+export class Subscriber {
+  readonly #heard = new Map<string, string[]>();
+  readonly #sharded: boolean;
+  #sentinels = 0;
+
+  constructor(
+    readonly connection: Redis,
+    readonly publisher: Redis,
+    variant: Pick<Variant, 'publish'>,
+  ) {
+    this.#sharded = variant.publish === 'SPUBLISH';
+    connection.on(this.#sharded ? 'smessageBuffer' : 'messageBuffer', (channel: Buffer, message: Buffer) => {
+      this.#heard.get(channel.toString('latin1'))?.push(message.toString('latin1'));
+      connection.emit('heard', message.toString('latin1'));
+    });
+  }
+
+  async listen(channel: string): Promise<void> {
+    this.#heard.set(latin1(channel), []);
+    await (this.#sharded ? this.connection.ssubscribe(channel) : this.connection.subscribe(channel));
+  }
+
+  async leave(channel: string): Promise<void> {
+    this.#heard.delete(latin1(channel));
+    await (this.#sharded ? this.connection.sunsubscribe(channel) : this.connection.unsubscribe(channel));
+  }
+
+  /** All messages since the last call. What was published before this call comes before the sentinel it waits for. */
+  async drain(channel: string): Promise<string[]> {
+    const sentinel = `sentinel ${++this.#sentinels}`;
+    const heard = this.#heard.get(latin1(channel))!;
+    await this.publisher.call(this.#sharded ? 'SPUBLISH' : 'PUBLISH', channel, sentinel);
+    while (!heard.includes(sentinel)) await once(this.connection, 'heard');
+    return heard.splice(0, heard.length).filter((message) => message !== sentinel);
+  }
+}
+
+function latin1(channel: string): string {
+  return Buffer.from(channel).toString('latin1');
+}

@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Redis } from 'ioredis';
+
+const LUA = join(__dirname, '../../../lua');
+
+export const VERBS = ['create', 'settle', 'renew', 'release', 'read', 'delete'] as const;
+export type Verb = (typeof VERBS)[number];
+export type Argument = string | Buffer | number;
+
+/** One way to send a script to Redis: the command and what stands before the number of keys. */
+export type Call = (verb: Verb) => [command: string, script: string];
+
+export interface Variant {
+  readonly name: string;
+  readonly publish: 'PUBLISH' | 'SPUBLISH';
+  /** The server refuses keys of another slot to a script with a shebang only when it is a cluster's. */
+  readonly cluster: boolean;
+  load(client: Redis): Promise<Call>;
+}
+
+export function flattened(verb: Verb): string {
+  return readFileSync(join(LUA, 'dist', `${verb}.lua`), 'utf8');
+}
+
+/** Loads `sources` with SCRIPT LOAD; EVALSHA then runs them. */
+export async function loadScripts(client: Redis, source: (verb: Verb) => string): Promise<Call> {
+  const shas = new Map<Verb, string>();
+  for (const verb of VERBS) {
+    const lua = source(verb);
+    shas.set(verb, createHash('sha1').update(lua).digest('hex'));
+    await client.script('LOAD', lua);
+  }
+  return (verb) => ['EVALSHA', shas.get(verb)!];
+}
+
+const withShebang = async (): Promise<Call> => {
+  const scripts = new Map(VERBS.map((verb) => [verb, `#!lua\n${flattened(verb)}`]));
+  return (verb) => ['EVAL', scripts.get(verb)!];
+};
+
+const ALL: readonly Variant[] = [
+  {
+    name: 'EVALSHA',
+    publish: 'PUBLISH',
+    cluster: false,
+    load: (client) => loadScripts(client, flattened),
+  },
+  {
+    name: 'FCALL',
+    publish: 'PUBLISH',
+    cluster: false,
+    async load(client) {
+      const library = readFileSync(join(LUA, 'flowbroker.lua'), 'utf8');
+      await client.call('FUNCTION', 'LOAD', 'REPLACE', library);
+      return (verb) => ['FCALL', `flowbroker_${verb}`];
+    },
+  },
+  { name: 'a shebang in a cluster, PUBLISH', publish: 'PUBLISH', cluster: true, load: withShebang },
+  { name: 'a shebang in a cluster, SPUBLISH', publish: 'SPUBLISH', cluster: true, load: withShebang },
+];
+
+/** With REDIS_URL the tests keep to that server, so those that need one in cluster mode are left out. */
+export const VARIANTS: readonly Variant[] = ALL.filter(
+  (variant) => !(variant.cluster && process.env['REDIS_URL']),
+);

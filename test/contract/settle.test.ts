@@ -1,0 +1,197 @@
+import { useContract } from './helpers/contract.js';
+import { type Change } from './helpers/flow.js';
+import {
+  bring,
+  expectTimedOut,
+  expectUntouched,
+  fenceOf,
+  message,
+  OVERDUE,
+  PENDING,
+  reach,
+  settleArguments,
+  shown,
+  type State,
+  TERMINAL,
+} from './helpers/states.js';
+import { VARIANTS } from './helpers/variants.js';
+
+const KINDS = [
+  { status: 'COMPLETED', field: 'result', retentionMs: 300_000 },
+  { status: 'FAILED', field: 'error', retentionMs: 60_000 },
+  { status: 'CANCELED', field: 'error', retentionMs: 60_000 },
+] as const;
+type Kind = (typeof KINDS)[number];
+
+const TOO_LATE: readonly [State, string][] = [
+  ['completed', 'already_settled'],
+  ['failed', 'already_settled'],
+  ['canceled', 'already_settled'],
+  ['timed out', 'late'],
+];
+const PAYLOAD = 'the payload';
+
+function expectApplied(change: Change, { status, field, retentionMs }: Kind, request: string): void {
+  const { before, after, now } = change;
+  const settled = { status, [field]: PAYLOAD, settledAt: String(now), settledBy: request };
+  expect(change.verdict).toBe('applied');
+  expect(after.record).toEqual({ ...before.record, ...settled });
+  expect(after.recordUntil).toBe(now + retentionMs);
+  expect(after.timer).toBeUndefined();
+  expect(change.messages).toEqual([message(status, before.record!, now, PAYLOAD)]);
+  expect(change.record).toEqual(shown(after.record, field));
+}
+
+describe.each(VARIANTS)('settle, by $name', (variant) => {
+  const contract = useContract(variant);
+
+  describe.each(KINDS)('to $status', (kind) => {
+    const settle = (options = {}, request?: string) =>
+      settleArguments(kind.status, PAYLOAD, options, request);
+
+    it('finds nothing where nothing stands', async () => {
+      const flow = await reach(contract, 'absent');
+      const change = await flow.act('settle', settle());
+      expect(change.verdict).toBe('not_found');
+      expectUntouched(change);
+    });
+
+    it.each(PENDING)('ends a flow that is %s', async (state) => {
+      const flow = await reach(contract, state);
+      expectApplied(await flow.act('settle', settle({}, 'me')), kind, 'me');
+    });
+
+    it.each(PENDING)('ends a flow that is %s and has the fence given', async (state) => {
+      const flow = await reach(contract, state);
+      const fence = await fenceOf(flow);
+      expectApplied(await flow.act('settle', settle({ fence }, 'me')), kind, 'me');
+    });
+
+    it.each(TOO_LATE)('leaves a flow that is %s alone: %s', async (state, verdict) => {
+      const flow = await reach(contract, state);
+      const change = await flow.act('settle', settle());
+      expect(change.verdict).toBe(verdict);
+      expectUntouched(change);
+    });
+
+    it.each(TOO_LATE)('leaves a flow that is %s alone, its fence given: %s', async (state, verdict) => {
+      const flow = await reach(contract, state);
+      const change = await flow.act('settle', settle({ fence: await fenceOf(flow) }));
+      expect(change.verdict).toBe(verdict);
+      expectUntouched(change);
+    });
+
+    it.each([...PENDING, ...TERMINAL])(
+      'is superseded by another fence on a flow that is %s',
+      async (state) => {
+        const flow = await reach(contract, state);
+        for (const by of [-1, 1]) {
+          const change = await flow.act('settle', settle({ fence: Number(await fenceOf(flow)) + by }));
+          expect(change.verdict).toBe('superseded');
+          expectUntouched(change);
+        }
+      },
+    );
+
+    it.each(OVERDUE)('is late for a flow that is %s, and times it out', async (state) => {
+      const flow = await reach(contract, state);
+      const change = await flow.act('settle', settle());
+      expect(change.verdict).toBe('late');
+      expectTimedOut(change);
+      expect(change.record).toEqual(shown(change.after.record));
+    });
+
+    it.each(OVERDUE)(
+      'is superseded by another fence on a flow that is %s, and times it out',
+      async (state) => {
+        const flow = await reach(contract, state);
+        const change = await flow.act('settle', settle({ fence: 1 }));
+        expect(change.verdict).toBe('superseded');
+        expectTimedOut(change);
+      },
+    );
+
+    it('keeps the record as long as its flow says', async () => {
+      const flow = await reach(contract, 'open', { retention: '1001 1002 1003 1004' });
+      const { after, now } = await flow.act('settle', settle());
+      expect(after.recordUntil - now).toBe({ COMPLETED: 1001, FAILED: 1002, CANCELED: 1003 }[kind.status]);
+    });
+
+    it('keeps the record as long as it says itself', async () => {
+      const flow = await reach(contract, 'open', { retention: '1001 1002 1003 1004' });
+      const { after, now } = await flow.act('settle', settle({ retentionMs: 77_000 }));
+      expect(after.recordUntil - now).toBe(77_000);
+    });
+
+    it('answers a replay as the first time, and says nothing again', async () => {
+      const flow = await reach(contract, 'owned');
+      await flow.run('settle', settle({ fence: await fenceOf(flow) }, 'me'));
+      const change = await flow.act('settle', settle({ fence: await fenceOf(flow) }, 'me'));
+      expect(change.verdict).toBe('duplicate');
+      expectUntouched(change);
+    });
+
+    it.each([...PENDING, ...TERMINAL])('with replace, settles a flow that is %s', async (state) => {
+      const flow = await reach(contract, state);
+      const fence = await fenceOf(flow);
+      const change = await flow.act('settle', settle({ fence, replace: 1 }, 'me'));
+      const { before, after, now } = change;
+      const pending = before.record!['status'] === 'PENDING';
+      expect(change.verdict).toBe('applied');
+      const { result: _result, error: _error, ...kept } = before.record!;
+      expect(after.record).toEqual({
+        ...kept,
+        status: kind.status,
+        [kind.field]: PAYLOAD,
+        settledAt: String(now),
+        settledBy: 'me',
+        fence: pending ? fence : after.record!['fence'],
+      });
+      if (!pending) expect(Number(after.record!['fence'])).toBeGreaterThan(Number(fence));
+      expect(after.recordUntil).toBe(now + kind.retentionMs);
+      expect(change.messages).toEqual([message(kind.status, after.record!, now, PAYLOAD)]);
+      expect(change.record).toEqual(shown(after.record, kind.field));
+    });
+
+    it('with replace, is a compare-and-set: of two who saw the same fence, one replaces', async () => {
+      const flow = await reach(contract, 'completed');
+      const fence = await fenceOf(flow);
+      const first = await flow.act('settle', settle({ fence, replace: 1 }, 'first'));
+      const second = await flow.act('settle', settle({ fence, replace: 1 }, 'second'));
+      const replay = await flow.act('settle', settle({ fence, replace: 1 }, 'first'));
+      expect([first.verdict, second.verdict, replay.verdict]).toEqual(['applied', 'superseded', 'duplicate']);
+      expectUntouched(second);
+      expectUntouched(replay);
+    });
+
+    it('answers a replay of what was replaced meanwhile without settling it again', async () => {
+      const flow = await reach(contract, 'open');
+      await flow.run('settle', settle({}, 'first'));
+      await flow.run('settle', settle({ fence: await fenceOf(flow), replace: 1 }, 'second'));
+      const change = await flow.act('settle', settle({}, 'first'));
+      expect(change.verdict).toBe('already_settled');
+      expectUntouched(change);
+    });
+  });
+
+  it('keeps freshUntil with a completed record, and a replacement without one takes it away', async () => {
+    const flow = await reach(contract, 'open');
+    const first = await flow.act('settle', settleArguments('COMPLETED', PAYLOAD, { freshUntil: 12_345 }));
+    expect(first.after.record).toMatchObject({ freshUntil: '12345', status: 'COMPLETED' });
+    const again = { fence: await fenceOf(flow), replace: 1 };
+    const second = await flow.act('settle', settleArguments('COMPLETED', PAYLOAD, again));
+    expect(second.after.record).not.toHaveProperty('freshUntil');
+  });
+
+  it('settles a flow that was taken over by the new fence only', async () => {
+    const flow = await contract.flow();
+    await bring(flow, 'lapsed');
+    const stale = await fenceOf(flow);
+    await flow.run('create', ['takes-over', 1000, '', 'owner', 'owner-2', 'leaseMs', 1000]);
+    const zombie = await flow.act('settle', settleArguments('COMPLETED', PAYLOAD, { fence: stale }));
+    expect(zombie.verdict).toBe('superseded');
+    expectUntouched(zombie);
+    const owner = settleArguments('COMPLETED', PAYLOAD, { fence: await fenceOf(flow) });
+    expect((await flow.act('settle', owner)).verdict).toBe('applied');
+  });
+});
