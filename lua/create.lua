@@ -29,12 +29,12 @@
 -- Invariant: at most one owner holds a fence, and a fence is given once. Replayed, it answers as it did the first time.
 
 -- @include arguments
+-- @include words
+-- @include statuses
 -- @include record
-
-local function is_option(name)
-  return name == 'retention' or name == 'owner' or name == 'leaseMs' or name == 'maxAttempts' or name == 'conflict' or name == 'reuse'
-    or name == 'minFreshMs' or name == 'rejectFence' or name == 'origin' or name == 'replyLimit'
-end
+-- @include fence
+-- @include retention
+-- @include lease
 
 local function check_options(plan)
   if plan.conflict and plan.conflict ~= 'join' and plan.conflict ~= 'supersede' then
@@ -45,7 +45,7 @@ local function check_options(plan)
   if plan.leaseMs then integer('leaseMs', plan.leaseMs, 1, MAX_MS) end
   if plan.owner then token('owner', plan.owner) end
   if plan.maxAttempts then integer('maxAttempts', plan.maxAttempts, 0, 1000000) end
-  if plan.reuse then plan.reuse = statuses_of('reuse', plan.reuse, is_terminal) end
+  if plan.reuse then plan.reuse = statuses_of('reuse', plan.reuse, ' COMPLETED FAILED CANCELED TIMED_OUT ') end
   if plan.minFreshMs then integer('minFreshMs', plan.minFreshMs, 0, MAX_MS) end
   if plan.rejectFence then fence_of('rejectFence', plan.rejectFence) end
   if plan.origin then fence_of('origin', plan.origin) end
@@ -58,7 +58,7 @@ local function check_options(plan)
 end
 
 local function plan_of(arguments)
-  local plan = options_of(arguments, 5, is_option)
+  local plan = options_of(arguments, 5, ' retention owner leaseMs maxAttempts conflict reuse minFreshMs rejectFence origin replyLimit ')
   if #arguments > 4 then check_options(plan) end
   plan.request = request_of(arguments[2])
   plan.timeoutMs = integer('timeoutMs', arguments[3], 1, MAX_MS)
@@ -73,10 +73,10 @@ end
 -- The fields that few flows have.
 local function add_rare_fields(key, plan, previous, deleted_by)
   local displaced = previous and previous.status == 'PENDING' and previous.createdBy
-  if tonumber(plan.maxAttempts or 0) > 0 then call('HSET', key, 'maxAttempts', plan.maxAttempts) end
-  if plan.retention then call('HSET', key, 'retention', plan.retention) end
-  if displaced then call('HSET', key, 'displaced', displaced) end
-  if deleted_by then call('HSET', key, 'deletedBy', deleted_by) end
+  if tonumber(plan.maxAttempts or 0) > 0 then redis.call('HSET', key, 'maxAttempts', plan.maxAttempts) end
+  if plan.retention then redis.call('HSET', key, 'retention', plan.retention) end
+  if displaced then redis.call('HSET', key, 'displaced', displaced) end
+  if deleted_by then redis.call('HSET', key, 'deletedBy', deleted_by) end
 end
 
 local function open(keys, plan, verb, now, micros, previous)
@@ -93,12 +93,12 @@ local function open(keys, plan, verb, now, micros, previous)
     status = 'PENDING', fence = fence, origin = fence, attempt = lease_until and '1' or '0', createdAt = created_at,
     deadlineAt = deadline_at, leaseUntil = lease_until, owner = plan.owner, metadata = plan.metadata,
   }
-  if previous then call('DEL', keys[1]) end
-  call('HSET', keys[1], 'v', '1', 'status', 'PENDING', 'fence', fence, 'origin', fence, 'attempt', record.attempt,
+  if previous then redis.call('DEL', keys[1]) end
+  redis.call('HSET', keys[1], 'v', '1', 'status', 'PENDING', 'fence', fence, 'origin', fence, 'attempt', record.attempt,
     'createdAt', created_at, 'deadlineAt', deadline_at, 'createdBy', plan.request, 'metadata', plan.metadata)
-  if lease_until then call('HSET', keys[1], 'owner', plan.owner, 'leaseUntil', lease_until) end
+  if lease_until then redis.call('HSET', keys[1], 'owner', plan.owner, 'leaseUntil', lease_until) end
   add_rare_fields(keys[1], plan, previous, deleted_by or (previous and previous.deletedBy))
-  call('PEXPIREAT', keys[1], exact(deadline + retention_of(plan.retention, 'TIMED_OUT')))
+  redis.call('PEXPIREAT', keys[1], exact(deadline + retention_of(plan.retention, 'TIMED_OUT')))
   return reply_with('created', now, record)
 end
 
@@ -108,7 +108,7 @@ local function take_over(keys, plan, verb, record, now, micros)
     record.error = string.format('{"name":"OwnerLostError","message":"the owner was lost in attempt %s of %s","code":"owner_lost"}',
       record.attempt, record.maxAttempts)
     mark_settled(keys, record, 'FAILED', exact(now), 'owner_lost', 'error', record.error)
-    call('PEXPIREAT', keys[1], exact(now + retention_of(record.retention, 'FAILED')))
+    redis.call('PEXPIREAT', keys[1], exact(now + retention_of(record.retention, 'FAILED')))
     publish(verb, keys[1], record, 'FAILED', record.settledAt, 'stored', '')
     return 'settled'
   end
@@ -116,7 +116,7 @@ local function take_over(keys, plan, verb, record, now, micros)
   record.attempt = exact(record.attempt + 1)
   record.owner = plan.owner
   record.leaseUntil = lease_end(plan, now, tonumber(record.deadlineAt))
-  call('HSET', keys[1], 'fence', record.fence, 'attempt', record.attempt, 'owner', plan.owner, 'leaseUntil', record.leaseUntil,
+  redis.call('HSET', keys[1], 'fence', record.fence, 'attempt', record.attempt, 'owner', plan.owner, 'leaseUntil', record.leaseUntil,
     'displaced', record.createdBy or '', 'createdBy', plan.request)
   set_timer(keys, record, now)
   return 'taken_over'
@@ -147,8 +147,7 @@ local function verdict_on(keys, plan, verb, record, now, micros)
 end
 
 return answer(function()
-  keys_and_arguments(KEYS, ARGV, 4)
-  local verb = verb_of(ARGV[1])
+  local verb = verb_of(KEYS, ARGV, 4)
   local plan = plan_of(ARGV)
   local now, micros = clock()
   local record = load(KEYS, verb, now)

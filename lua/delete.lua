@@ -17,18 +17,17 @@
 -- Invariant: a replay never deletes a flow that was created after the first run.
 
 -- @include arguments
+-- @include words
+-- @include statuses
 -- @include record
 
-local function is_option(name)
-  return name == 'fence' or name == 'statuses' or name == 'replyLimit'
-end
+local RECEIPT_MS = 60000 -- how long a delete can be replayed
 
 return answer(function()
-  keys_and_arguments(KEYS, ARGV, 2)
-  local verb, request = verb_of(ARGV[1]), request_of(ARGV[2])
-  local given = options_of(ARGV, 3, is_option)
+  local verb, request = verb_of(KEYS, ARGV, 2), request_of(ARGV[2])
+  local given = options_of(ARGV, 3, ' fence statuses replyLimit ')
   local fence = given.fence and fence_of('fence', given.fence)
-  local statuses = given.statuses and statuses_of('statuses', given.statuses, is_status)
+  local statuses = given.statuses and statuses_of('statuses', given.statuses, ' PENDING COMPLETED FAILED CANCELED TIMED_OUT ')
   local limit = given.replyLimit and integer('replyLimit', given.replyLimit, 0, MAX_MS)
   local now = clock()
   local record = load(KEYS, verb, now)
@@ -41,8 +40,8 @@ return answer(function()
   if (fence and record.fence ~= fence) or (statuses and not statuses[record.status]) then
     return reply_with('mismatch', now, record, limit)
   end
-  call('DEL', KEYS[1])
-  call('SET', KEYS[2], 'deleted ' .. record.fence .. ' ' .. request, 'PX', RECEIPT_MS)
+  redis.call('DEL', KEYS[1])
+  redis.call('SET', KEYS[2], 'deleted ' .. record.fence .. ' ' .. request, 'PX', RECEIPT_MS)
   if record.status == 'PENDING' then publish(verb, KEYS[1], record, 'DELETED', exact(now), 'inline', '') end
   return reply_with('deleted', now, record, limit)
 end)

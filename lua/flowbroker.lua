@@ -3,6 +3,7 @@
 -- Generated from the verbs beside this file: FUNCTION LOAD, then FCALL flowbroker_<verb>.
 
 -- Arguments: every one is checked before the first write; a bad one ends the script with a FLOWARG error that names it.
+-- Each function here costs every run of every script that includes it: only what is needed, where it is needed.
 
 local MAX_MS = 315360000000 -- ten years: an instant plus this stays exact in a double
 
@@ -19,51 +20,27 @@ local function integer(name, text, least, most)
   return number
 end
 
-local function fence_of(name, text)
-  integer(name, text, 1, 9007199254740991)
-  if string.sub(text, 1, 1) == '0' then refuse('FLOWARG', name .. ' must have no leading zeros') end
-  return text
-end
-
-local function token(name, text)
-  if not text or #text == 0 or #text > 64 or string.find(text, '^%-') or string.find(text, '[^%w_.:-]') then
-    refuse('FLOWARG', name .. ' must be 1 to 64 of A-Z a-z 0-9 _ . : - and not begin with -')
-  end
-  return text
-end
-
--- A request id must never read like the word with which a script itself signs a settlement.
-local function request_of(text)
-  token('request', text)
-  if text == 'timeout' or text == 'owner_lost' then refuse('FLOWARG', 'request must not be the word ' .. text) end
-  return text
-end
-
-local function verb_of(text)
-  if text ~= 'PUBLISH' and text ~= 'SPUBLISH' then refuse('FLOWARG', 'publish must be PUBLISH or SPUBLISH') end
-  return text
-end
-
-local function statuses_of(name, text, is_known)
-  local set = {}
-  for status in string.gmatch(text, '[^,]+') do
-    if not is_known(status) then refuse('FLOWARG', name .. ' has no status ' .. string.sub(status, 1, 40)) end
-    set[status] = true
-  end
-  return set
-end
-
-local function keys_and_arguments(keys, arguments, least)
+-- The publish verb, once the number of keys and arguments is right.
+local function verb_of(keys, arguments, least)
   if #keys ~= 2 then refuse('FLOWARG', 'two keys are needed: the record and its timer') end
   if #arguments < least then refuse('FLOWARG', string.format('%d arguments are needed, got %d', least, #arguments)) end
+  local verb = arguments[1]
+  if verb ~= 'PUBLISH' and verb ~= 'SPUBLISH' then refuse('FLOWARG', 'publish must be PUBLISH or SPUBLISH') end
+  return verb
 end
 
--- Options come as name, value pairs behind the positional arguments, like those of Redis' own commands.
-local function options_of(arguments, first, is_known)
+-- Whether a list of words, each between spaces, has this one.
+local function has_word(list, word)
+  return string.find(list, ' ' .. word .. ' ', 1, true) and not string.find(word, ' ', 1, true)
+end
+
+-- Options come as name, value pairs behind the positional arguments, like those of Redis' own commands. `known` has their
+-- names, each between spaces.
+local function options_of(arguments, first, known)
   local options = {}
   for at = first, #arguments, 2 do
     local name, value = arguments[at], arguments[at + 1]
-    if not is_known(name) then refuse('FLOWARG', 'unknown option ' .. string.sub(name, 1, 40)) end
+    if not has_word(known, name) then refuse('FLOWARG', 'unknown option ' .. string.sub(name, 1, 40)) end
     if value == nil then refuse('FLOWARG', 'option ' .. name .. ' has no value') end
     if options[name] then refuse('FLOWARG', 'option ' .. name .. ' is given twice') end
     options[name] = value
@@ -79,28 +56,45 @@ local function answer(body)
   error(reply, 0)
 end
 
+-- Arguments that are words.
+
+local function token(name, text)
+  if not text or #text == 0 or #text > 64 or string.find(text, '^%-') or string.find(text, '[^%w_.:-]') then
+    refuse('FLOWARG', name .. ' must be 1 to 64 of A-Z a-z 0-9 _ . : - and not begin with -')
+  end
+  return text
+end
+
+-- A request id must never read like the word with which a script itself signs a settlement.
+local function request_of(text)
+  token('request', text)
+  if text == 'timeout' or text == 'owner_lost' then refuse('FLOWARG', 'request must not be the word ' .. text) end
+  return text
+end
+
+local function fence_of(name, text)
+  integer(name, text, 1, 9007199254740991)
+  if string.sub(text, 1, 1) == '0' then refuse('FLOWARG', name .. ' must have no leading zeros') end
+  return text
+end
+
+-- A list of statuses as an argument, comma between.
+
+-- `known` has the statuses that may be in it, each between spaces.
+local function statuses_of(name, text, known)
+  local set = {}
+  for status in string.gmatch(text, '[^,]+') do
+    if not has_word(known, status) then refuse('FLOWARG', name .. ' has no status ' .. string.sub(status, 1, 40)) end
+    set[status] = true
+  end
+  return set
+end
+
 -- The record: a hash with readable fields. `load` gives it as the state table sees it: a deadline that has passed is
 -- settled and told before the verb looks at it.
 
-local RECEIPT_MS = 60000 -- how long a delete can be replayed
-
--- A Function library may not touch redis.call while it is loaded.
-local function call(...)
-  return redis.call(...)
-end
-
--- Functions, not tables: a script builds its constants anew at every run.
-local function is_terminal(status)
-  return status == 'COMPLETED' or status == 'FAILED' or status == 'CANCELED' or status == 'TIMED_OUT'
-end
-
 local function is_status(status)
-  return status == 'PENDING' or is_terminal(status)
-end
-
-local function payload_field(status)
-  if status == 'COMPLETED' then return 'result' end
-  if status == 'FAILED' or status == 'CANCELED' then return 'error' end
+  return status == 'PENDING' or status == 'COMPLETED' or status == 'FAILED' or status == 'CANCELED' or status == 'TIMED_OUT'
 end
 
 local function exact(number)
@@ -109,23 +103,9 @@ end
 
 -- Milliseconds for the record's instants, microseconds for fences.
 local function clock()
-  local time = call('TIME')
+  local time = redis.call('TIME')
   local micros = time[1] * 1000000 + time[2]
   return math.floor(micros / 1000), micros
-end
-
-local function next_fence(previous, micros)
-  if previous and tonumber(previous) >= micros then micros = previous + 1 end
-  return exact(micros)
-end
-
-local function retention_of(retention, status)
-  if not retention then return status == 'COMPLETED' and 300000 or 60000 end
-  local completed, failed, canceled, timed_out = string.match(retention, '^(%d+) (%d+) (%d+) (%d+)$')
-  if not completed then return retention_of(nil, status) end
-  if status == 'COMPLETED' then return completed end
-  if status == 'FAILED' then return failed end
-  return status == 'CANCELED' and canceled or timed_out
 end
 
 -- A wake-up that cannot be sent (an ACL without channels) is one that is missed: what was written stands, and pollers find it.
@@ -136,11 +116,11 @@ end
 local function mark_settled(keys, record, status, at, by, field, payload)
   record.status, record.settledAt, record.settledBy = status, at, by
   if field then
-    call('HSET', keys[1], 'status', status, 'settledAt', at, 'settledBy', by, field, payload)
+    redis.call('HSET', keys[1], 'status', status, 'settledAt', at, 'settledBy', by, field, payload)
   else
-    call('HSET', keys[1], 'status', status, 'settledAt', at, 'settledBy', by)
+    redis.call('HSET', keys[1], 'status', status, 'settledAt', at, 'settledBy', by)
   end
-  call('DEL', keys[2])
+  redis.call('DEL', keys[2])
 end
 
 local function typed(reply, key)
@@ -149,21 +129,14 @@ local function typed(reply, key)
   error(reply)
 end
 
--- A word of a reply's head stands between spaces.
-local function is_word(value)
-  return value == nil or (value ~= '' and not string.find(value, '%s'))
-end
-
--- tonumber alone would take 0x10, 1e9 and nan, too.
-local function is_whole(text)
-  return text ~= nil and text ~= '' and #text <= 16 and not string.find(text, '%D')
-end
-
 local function check(record)
-  if is_status(record.status) and record.metadata and is_whole(record.fence) and is_whole(record.origin)
-    and is_whole(record.attempt) and is_whole(record.createdAt) and is_whole(record.deadlineAt)
-    and is_whole(record.leaseUntil or '0') and is_whole(record.maxAttempts or '0') and is_whole(record.settledAt or '0')
-    and is_whole(record.freshUntil or '0') and is_word(record.owner) and is_word(record.settledBy) then
+  local words = (record.owner or '-') .. (record.settledBy or '-')
+  local numbers = (record.fence or '?') .. ' ' .. (record.origin or '?') .. ' ' .. (record.attempt or '?') .. ' ' .. (record.createdAt or '?')
+    .. ' ' .. (record.deadlineAt or '?') .. ' ' .. (record.leaseUntil or '0') .. ' ' .. (record.maxAttempts or '0')
+    .. ' ' .. (record.settledAt or '0') .. ' ' .. (record.freshUntil or '0')
+  -- tonumber would take 0x10, 1e9 and nan too, and 17 digits are no longer exact.
+  if is_status(record.status) and record.metadata and not string.find(words, '%s') and record.owner ~= '' and record.settledBy ~= ''
+    and string.find(numbers, '^%d+ %d+ %d+ %d+ %d+ %d+ %d+ %d+ %d+$') and not string.find(numbers, '%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d') then
     return
   end
   refuse('FLOWTYPE', 'the record lacks a field or has one that cannot be read')
@@ -186,6 +159,38 @@ local function load(keys, verb, now)
   return record
 end
 
+-- Reply: verdict, head, and where there is a record its metadata and, once it is settled with one, its payload.
+-- Head: `1 <now>` and then the record's fields as words, `-` for one it does not have. A payload over `limit` bytes is left out.
+local function reply_with(verdict, now, record, limit)
+  if not record then return { verdict, '1 ' .. exact(now) } end
+  local head = '1 ' .. exact(now) .. ' ' .. record.status .. ' ' .. record.fence .. ' ' .. record.origin .. ' ' .. record.attempt
+    .. ' ' .. record.createdAt .. ' ' .. record.deadlineAt .. ' ' .. (record.leaseUntil or '-') .. ' ' .. (record.settledAt or '-')
+    .. ' ' .. (record.freshUntil or '-') .. ' ' .. (record.owner or '-') .. ' ' .. (record.settledBy or '-')
+  local payload = record.status == 'COMPLETED' and record.result or record.error
+  if payload and limit and #payload > limit then payload = nil end
+  return { verdict, head, record.metadata, payload }
+end
+
+-- The next fence: it only grows, and survives deletion and expiry of the key.
+
+local function next_fence(previous, micros)
+  if previous and tonumber(previous) >= micros then micros = previous + 1 end
+  return exact(micros)
+end
+
+-- How long a settled record stays: as its creator said, else by the contract's defaults.
+
+local function retention_of(retention, status)
+  if not retention then return status == 'COMPLETED' and 300000 or 60000 end
+  local completed, failed, canceled, timed_out = string.match(retention, '^(%d+) (%d+) (%d+) (%d+)$')
+  if not completed then return retention_of(nil, status) end
+  if status == 'COMPLETED' then return completed end
+  if status == 'FAILED' then return failed end
+  return status == 'CANCELED' and canceled or timed_out
+end
+
+-- The lease of a flow that somebody owns.
+
 -- Whether the flow's lease is over. An open flow has none.
 local function lapsed(record, now)
   return record.leaseUntil ~= nil and tonumber(record.leaseUntil) <= now
@@ -199,20 +204,7 @@ end
 local function set_timer(keys, record, now)
   local at = record.deadlineAt
   if record.leaseUntil and not lapsed(record, now) then at = record.leaseUntil end
-  call('SET', keys[2], '1', 'PXAT', at)
-end
-
--- Reply: verdict, head, and where there is a record its metadata and, once it is settled with one, its payload.
--- Head: `1 <now>` and then the record's fields as words, `-` for one it does not have. A payload over `limit` bytes is left out.
-local function reply_with(verdict, now, record, limit)
-  if not record then return { verdict, '1 ' .. exact(now) } end
-  local head = '1 ' .. exact(now) .. ' ' .. record.status .. ' ' .. record.fence .. ' ' .. record.origin .. ' ' .. record.attempt
-    .. ' ' .. record.createdAt .. ' ' .. record.deadlineAt .. ' ' .. (record.leaseUntil or '-') .. ' ' .. (record.settledAt or '-')
-    .. ' ' .. (record.freshUntil or '-') .. ' ' .. (record.owner or '-') .. ' ' .. (record.settledBy or '-')
-  local field = payload_field(record.status)
-  local payload = field and record[field]
-  if payload and limit and #payload > limit then payload = nil end
-  return { verdict, head, record.metadata, payload }
+  redis.call('SET', keys[2], '1', 'PXAT', at)
 end
 
 redis.register_function('flowbroker_create', function(KEYS, ARGV)
@@ -246,11 +238,6 @@ redis.register_function('flowbroker_create', function(KEYS, ARGV)
 --
 -- Invariant: at most one owner holds a fence, and a fence is given once. Replayed, it answers as it did the first time.
 
-local function is_option(name)
-  return name == 'retention' or name == 'owner' or name == 'leaseMs' or name == 'maxAttempts' or name == 'conflict' or name == 'reuse'
-    or name == 'minFreshMs' or name == 'rejectFence' or name == 'origin' or name == 'replyLimit'
-end
-
 local function check_options(plan)
   if plan.conflict and plan.conflict ~= 'join' and plan.conflict ~= 'supersede' then
     refuse('FLOWARG', 'conflict must be join or supersede')
@@ -260,7 +247,7 @@ local function check_options(plan)
   if plan.leaseMs then integer('leaseMs', plan.leaseMs, 1, MAX_MS) end
   if plan.owner then token('owner', plan.owner) end
   if plan.maxAttempts then integer('maxAttempts', plan.maxAttempts, 0, 1000000) end
-  if plan.reuse then plan.reuse = statuses_of('reuse', plan.reuse, is_terminal) end
+  if plan.reuse then plan.reuse = statuses_of('reuse', plan.reuse, ' COMPLETED FAILED CANCELED TIMED_OUT ') end
   if plan.minFreshMs then integer('minFreshMs', plan.minFreshMs, 0, MAX_MS) end
   if plan.rejectFence then fence_of('rejectFence', plan.rejectFence) end
   if plan.origin then fence_of('origin', plan.origin) end
@@ -273,7 +260,7 @@ local function check_options(plan)
 end
 
 local function plan_of(arguments)
-  local plan = options_of(arguments, 5, is_option)
+  local plan = options_of(arguments, 5, ' retention owner leaseMs maxAttempts conflict reuse minFreshMs rejectFence origin replyLimit ')
   if #arguments > 4 then check_options(plan) end
   plan.request = request_of(arguments[2])
   plan.timeoutMs = integer('timeoutMs', arguments[3], 1, MAX_MS)
@@ -288,10 +275,10 @@ end
 -- The fields that few flows have.
 local function add_rare_fields(key, plan, previous, deleted_by)
   local displaced = previous and previous.status == 'PENDING' and previous.createdBy
-  if tonumber(plan.maxAttempts or 0) > 0 then call('HSET', key, 'maxAttempts', plan.maxAttempts) end
-  if plan.retention then call('HSET', key, 'retention', plan.retention) end
-  if displaced then call('HSET', key, 'displaced', displaced) end
-  if deleted_by then call('HSET', key, 'deletedBy', deleted_by) end
+  if tonumber(plan.maxAttempts or 0) > 0 then redis.call('HSET', key, 'maxAttempts', plan.maxAttempts) end
+  if plan.retention then redis.call('HSET', key, 'retention', plan.retention) end
+  if displaced then redis.call('HSET', key, 'displaced', displaced) end
+  if deleted_by then redis.call('HSET', key, 'deletedBy', deleted_by) end
 end
 
 local function open(keys, plan, verb, now, micros, previous)
@@ -308,12 +295,12 @@ local function open(keys, plan, verb, now, micros, previous)
     status = 'PENDING', fence = fence, origin = fence, attempt = lease_until and '1' or '0', createdAt = created_at,
     deadlineAt = deadline_at, leaseUntil = lease_until, owner = plan.owner, metadata = plan.metadata,
   }
-  if previous then call('DEL', keys[1]) end
-  call('HSET', keys[1], 'v', '1', 'status', 'PENDING', 'fence', fence, 'origin', fence, 'attempt', record.attempt,
+  if previous then redis.call('DEL', keys[1]) end
+  redis.call('HSET', keys[1], 'v', '1', 'status', 'PENDING', 'fence', fence, 'origin', fence, 'attempt', record.attempt,
     'createdAt', created_at, 'deadlineAt', deadline_at, 'createdBy', plan.request, 'metadata', plan.metadata)
-  if lease_until then call('HSET', keys[1], 'owner', plan.owner, 'leaseUntil', lease_until) end
+  if lease_until then redis.call('HSET', keys[1], 'owner', plan.owner, 'leaseUntil', lease_until) end
   add_rare_fields(keys[1], plan, previous, deleted_by or (previous and previous.deletedBy))
-  call('PEXPIREAT', keys[1], exact(deadline + retention_of(plan.retention, 'TIMED_OUT')))
+  redis.call('PEXPIREAT', keys[1], exact(deadline + retention_of(plan.retention, 'TIMED_OUT')))
   return reply_with('created', now, record)
 end
 
@@ -323,7 +310,7 @@ local function take_over(keys, plan, verb, record, now, micros)
     record.error = string.format('{"name":"OwnerLostError","message":"the owner was lost in attempt %s of %s","code":"owner_lost"}',
       record.attempt, record.maxAttempts)
     mark_settled(keys, record, 'FAILED', exact(now), 'owner_lost', 'error', record.error)
-    call('PEXPIREAT', keys[1], exact(now + retention_of(record.retention, 'FAILED')))
+    redis.call('PEXPIREAT', keys[1], exact(now + retention_of(record.retention, 'FAILED')))
     publish(verb, keys[1], record, 'FAILED', record.settledAt, 'stored', '')
     return 'settled'
   end
@@ -331,7 +318,7 @@ local function take_over(keys, plan, verb, record, now, micros)
   record.attempt = exact(record.attempt + 1)
   record.owner = plan.owner
   record.leaseUntil = lease_end(plan, now, tonumber(record.deadlineAt))
-  call('HSET', keys[1], 'fence', record.fence, 'attempt', record.attempt, 'owner', plan.owner, 'leaseUntil', record.leaseUntil,
+  redis.call('HSET', keys[1], 'fence', record.fence, 'attempt', record.attempt, 'owner', plan.owner, 'leaseUntil', record.leaseUntil,
     'displaced', record.createdBy or '', 'createdBy', plan.request)
   set_timer(keys, record, now)
   return 'taken_over'
@@ -362,8 +349,7 @@ local function verdict_on(keys, plan, verb, record, now, micros)
 end
 
 return answer(function()
-  keys_and_arguments(KEYS, ARGV, 4)
-  local verb = verb_of(ARGV[1])
+  local verb = verb_of(KEYS, ARGV, 4)
   local plan = plan_of(ARGV)
   local now, micros = clock()
   local record = load(KEYS, verb, now)
@@ -404,10 +390,6 @@ redis.register_function('flowbroker_settle', function(KEYS, ARGV)
 --
 -- Invariant: a terminal record never changes, but for replace with its own fence.
 
-local function is_option(name)
-  return name == 'fence' or name == 'freshUntil' or name == 'retentionMs' or name == 'replace' or name == 'replyLimit'
-end
-
 local function verdict_on(record, request, fence, replace)
   if record.settledBy == request then return 'duplicate' end
   if fence and record.fence ~= fence then return 'superseded' end
@@ -416,12 +398,11 @@ local function verdict_on(record, request, fence, replace)
 end
 
 return answer(function()
-  keys_and_arguments(KEYS, ARGV, 5)
-  local verb, request, status, payload = verb_of(ARGV[1]), request_of(ARGV[2]), ARGV[3], ARGV[4]
-  local field = payload_field(status)
+  local verb, request, status, payload = verb_of(KEYS, ARGV, 5), request_of(ARGV[2]), ARGV[3], ARGV[4]
+  local field = status == 'COMPLETED' and 'result' or (status == 'FAILED' or status == 'CANCELED') and 'error'
   if not field then refuse('FLOWARG', 'status must be COMPLETED, FAILED or CANCELED') end
   local inline = integer('inlineBytes', ARGV[5], 0, MAX_MS)
-  local given = options_of(ARGV, 6, is_option)
+  local given = options_of(ARGV, 6, ' fence freshUntil retentionMs replace replyLimit ')
   local fence = given.fence and fence_of('fence', given.fence)
   local fresh = given.freshUntil and exact(integer('freshUntil', given.freshUntil, 0, 9007199254740991))
   local retention = given.retentionMs and integer('retentionMs', given.retentionMs, 1, MAX_MS)
@@ -437,14 +418,15 @@ return answer(function()
 
   if record.status ~= 'PENDING' then
     record.fence = next_fence(record.fence, micros)
-    call('HDEL', KEYS[1], 'result', 'error', 'freshUntil')
-    call('HSET', KEYS[1], 'fence', record.fence)
+    record.result, record.error = nil, nil
+    redis.call('HDEL', KEYS[1], 'result', 'error', 'freshUntil')
+    redis.call('HSET', KEYS[1], 'fence', record.fence)
   end
   record.freshUntil = fresh
-  if fresh then call('HSET', KEYS[1], 'freshUntil', fresh) end
+  if fresh then redis.call('HSET', KEYS[1], 'freshUntil', fresh) end
   local at = exact(now)
   mark_settled(KEYS, record, status, at, request, field, payload)
-  call('PEXPIREAT', KEYS[1], exact(now + (retention or retention_of(record.retention, status))))
+  redis.call('PEXPIREAT', KEYS[1], exact(now + (retention or retention_of(record.retention, status))))
   if #payload <= inline then
     publish(verb, KEYS[1], record, status, at, 'inline', payload)
   else
@@ -474,8 +456,7 @@ redis.register_function('flowbroker_renew', function(KEYS, ARGV)
 -- Invariant: only the owner of the current fence extends a lease. Safe to replay: it says what holds now.
 
 return answer(function()
-  keys_and_arguments(KEYS, ARGV, 4)
-  local verb, fence, owner = verb_of(ARGV[1]), fence_of('fence', ARGV[2]), token('owner', ARGV[3])
+  local verb, fence, owner = verb_of(KEYS, ARGV, 4), fence_of('fence', ARGV[2]), token('owner', ARGV[3])
   local lease = integer('leaseMs', ARGV[4], 1, MAX_MS)
   if #ARGV > 4 then refuse('FLOWARG', 'renew takes 4 arguments') end
   local now = clock()
@@ -484,7 +465,7 @@ return answer(function()
   if record.status ~= 'PENDING' then return reply_with('settled', now, record, 0) end
   if not holds(record, fence, owner) then return reply_with('superseded', now, record) end
   record.leaseUntil = exact(math.min(now + lease, tonumber(record.deadlineAt)))
-  call('HSET', KEYS[1], 'leaseUntil', record.leaseUntil)
+  redis.call('HSET', KEYS[1], 'leaseUntil', record.leaseUntil)
   set_timer(KEYS, record, now)
   return reply_with('renewed', now, record)
 end)
@@ -509,8 +490,7 @@ redis.register_function('flowbroker_release', function(KEYS, ARGV)
 -- Invariant: the record stays PENDING with its fence; only the lease ends. Replayed, it answers as it did the first time.
 
 return answer(function()
-  keys_and_arguments(KEYS, ARGV, 4)
-  local verb, request = verb_of(ARGV[1]), request_of(ARGV[2])
+  local verb, request = verb_of(KEYS, ARGV, 4), request_of(ARGV[2])
   local fence, owner = fence_of('fence', ARGV[3]), token('owner', ARGV[4])
   if #ARGV > 4 then refuse('FLOWARG', 'release takes 4 arguments') end
   local now = clock()
@@ -521,7 +501,7 @@ return answer(function()
   if not holds(record, fence, owner) then return reply_with('superseded', now, record) end
   if not lapsed(record, now) then
     record.leaseUntil = exact(now)
-    call('HSET', KEYS[1], 'leaseUntil', record.leaseUntil, 'releasedBy', request)
+    redis.call('HSET', KEYS[1], 'leaseUntil', record.leaseUntil, 'releasedBy', request)
     set_timer(KEYS, record, now)
     publish(verb, KEYS[1], record, 'RELEASED', record.leaseUntil, 'inline', '')
   end
@@ -544,14 +524,9 @@ redis.register_function('flowbroker_read', function(KEYS, ARGV)
 --
 -- Invariant: a record past its deadline is never shown as pending.
 
-local function is_option(name)
-  return name == 'replyLimit'
-end
-
 return answer(function()
-  keys_and_arguments(KEYS, ARGV, 1)
-  local verb = verb_of(ARGV[1])
-  local given = options_of(ARGV, 2, is_option)
+  local verb = verb_of(KEYS, ARGV, 1)
+  local given = options_of(ARGV, 2, ' replyLimit ')
   local limit = given.replyLimit and integer('replyLimit', given.replyLimit, 0, MAX_MS)
   local now = clock()
   local record = load(KEYS, verb, now)
@@ -579,16 +554,13 @@ redis.register_function('flowbroker_delete', function(KEYS, ARGV)
 --
 -- Invariant: a replay never deletes a flow that was created after the first run.
 
-local function is_option(name)
-  return name == 'fence' or name == 'statuses' or name == 'replyLimit'
-end
+local RECEIPT_MS = 60000 -- how long a delete can be replayed
 
 return answer(function()
-  keys_and_arguments(KEYS, ARGV, 2)
-  local verb, request = verb_of(ARGV[1]), request_of(ARGV[2])
-  local given = options_of(ARGV, 3, is_option)
+  local verb, request = verb_of(KEYS, ARGV, 2), request_of(ARGV[2])
+  local given = options_of(ARGV, 3, ' fence statuses replyLimit ')
   local fence = given.fence and fence_of('fence', given.fence)
-  local statuses = given.statuses and statuses_of('statuses', given.statuses, is_status)
+  local statuses = given.statuses and statuses_of('statuses', given.statuses, ' PENDING COMPLETED FAILED CANCELED TIMED_OUT ')
   local limit = given.replyLimit and integer('replyLimit', given.replyLimit, 0, MAX_MS)
   local now = clock()
   local record = load(KEYS, verb, now)
@@ -601,8 +573,8 @@ return answer(function()
   if (fence and record.fence ~= fence) or (statuses and not statuses[record.status]) then
     return reply_with('mismatch', now, record, limit)
   end
-  call('DEL', KEYS[1])
-  call('SET', KEYS[2], 'deleted ' .. record.fence .. ' ' .. request, 'PX', RECEIPT_MS)
+  redis.call('DEL', KEYS[1])
+  redis.call('SET', KEYS[2], 'deleted ' .. record.fence .. ' ' .. request, 'PX', RECEIPT_MS)
   if record.status == 'PENDING' then publish(verb, KEYS[1], record, 'DELETED', exact(now), 'inline', '') end
   return reply_with('deleted', now, record, limit)
 end)

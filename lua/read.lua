@@ -15,14 +15,9 @@
 -- @include arguments
 -- @include record
 
-local function is_option(name)
-  return name == 'replyLimit'
-end
-
 return answer(function()
-  keys_and_arguments(KEYS, ARGV, 1)
-  local verb = verb_of(ARGV[1])
-  local given = options_of(ARGV, 2, is_option)
+  local verb = verb_of(KEYS, ARGV, 1)
+  local given = options_of(ARGV, 2, ' replyLimit ')
   local limit = given.replyLimit and integer('replyLimit', given.replyLimit, 0, MAX_MS)
   local now = clock()
   local record = load(KEYS, verb, now)

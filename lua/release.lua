@@ -16,11 +16,12 @@
 -- Invariant: the record stays PENDING with its fence; only the lease ends. Replayed, it answers as it did the first time.
 
 -- @include arguments
+-- @include words
 -- @include record
+-- @include lease
 
 return answer(function()
-  keys_and_arguments(KEYS, ARGV, 4)
-  local verb, request = verb_of(ARGV[1]), request_of(ARGV[2])
+  local verb, request = verb_of(KEYS, ARGV, 4), request_of(ARGV[2])
   local fence, owner = fence_of('fence', ARGV[3]), token('owner', ARGV[4])
   if #ARGV > 4 then refuse('FLOWARG', 'release takes 4 arguments') end
   local now = clock()
@@ -31,7 +32,7 @@ return answer(function()
   if not holds(record, fence, owner) then return reply_with('superseded', now, record) end
   if not lapsed(record, now) then
     record.leaseUntil = exact(now)
-    call('HSET', KEYS[1], 'leaseUntil', record.leaseUntil, 'releasedBy', request)
+    redis.call('HSET', KEYS[1], 'leaseUntil', record.leaseUntil, 'releasedBy', request)
     set_timer(KEYS, record, now)
     publish(verb, KEYS[1], record, 'RELEASED', record.leaseUntil, 'inline', '')
   end

@@ -16,11 +16,12 @@
 -- Invariant: only the owner of the current fence extends a lease. Safe to replay: it says what holds now.
 
 -- @include arguments
+-- @include words
 -- @include record
+-- @include lease
 
 return answer(function()
-  keys_and_arguments(KEYS, ARGV, 4)
-  local verb, fence, owner = verb_of(ARGV[1]), fence_of('fence', ARGV[2]), token('owner', ARGV[3])
+  local verb, fence, owner = verb_of(KEYS, ARGV, 4), fence_of('fence', ARGV[2]), token('owner', ARGV[3])
   local lease = integer('leaseMs', ARGV[4], 1, MAX_MS)
   if #ARGV > 4 then refuse('FLOWARG', 'renew takes 4 arguments') end
   local now = clock()
@@ -29,7 +30,7 @@ return answer(function()
   if record.status ~= 'PENDING' then return reply_with('settled', now, record, 0) end
   if not holds(record, fence, owner) then return reply_with('superseded', now, record) end
   record.leaseUntil = exact(math.min(now + lease, tonumber(record.deadlineAt)))
-  call('HSET', KEYS[1], 'leaseUntil', record.leaseUntil)
+  redis.call('HSET', KEYS[1], 'leaseUntil', record.leaseUntil)
   set_timer(KEYS, record, now)
   return reply_with('renewed', now, record)
 end)

@@ -25,11 +25,10 @@
 -- Invariant: a terminal record never changes, but for replace with its own fence.
 
 -- @include arguments
+-- @include words
 -- @include record
-
-local function is_option(name)
-  return name == 'fence' or name == 'freshUntil' or name == 'retentionMs' or name == 'replace' or name == 'replyLimit'
-end
+-- @include fence
+-- @include retention
 
 local function verdict_on(record, request, fence, replace)
   if record.settledBy == request then return 'duplicate' end
@@ -39,12 +38,11 @@ local function verdict_on(record, request, fence, replace)
 end
 
 return answer(function()
-  keys_and_arguments(KEYS, ARGV, 5)
-  local verb, request, status, payload = verb_of(ARGV[1]), request_of(ARGV[2]), ARGV[3], ARGV[4]
-  local field = payload_field(status)
+  local verb, request, status, payload = verb_of(KEYS, ARGV, 5), request_of(ARGV[2]), ARGV[3], ARGV[4]
+  local field = status == 'COMPLETED' and 'result' or (status == 'FAILED' or status == 'CANCELED') and 'error'
   if not field then refuse('FLOWARG', 'status must be COMPLETED, FAILED or CANCELED') end
   local inline = integer('inlineBytes', ARGV[5], 0, MAX_MS)
-  local given = options_of(ARGV, 6, is_option)
+  local given = options_of(ARGV, 6, ' fence freshUntil retentionMs replace replyLimit ')
   local fence = given.fence and fence_of('fence', given.fence)
   local fresh = given.freshUntil and exact(integer('freshUntil', given.freshUntil, 0, 9007199254740991))
   local retention = given.retentionMs and integer('retentionMs', given.retentionMs, 1, MAX_MS)
@@ -60,14 +58,15 @@ return answer(function()
 
   if record.status ~= 'PENDING' then
     record.fence = next_fence(record.fence, micros)
-    call('HDEL', KEYS[1], 'result', 'error', 'freshUntil')
-    call('HSET', KEYS[1], 'fence', record.fence)
+    record.result, record.error = nil, nil
+    redis.call('HDEL', KEYS[1], 'result', 'error', 'freshUntil')
+    redis.call('HSET', KEYS[1], 'fence', record.fence)
   end
   record.freshUntil = fresh
-  if fresh then call('HSET', KEYS[1], 'freshUntil', fresh) end
+  if fresh then redis.call('HSET', KEYS[1], 'freshUntil', fresh) end
   local at = exact(now)
   mark_settled(KEYS, record, status, at, request, field, payload)
-  call('PEXPIREAT', KEYS[1], exact(now + (retention or retention_of(record.retention, status))))
+  redis.call('PEXPIREAT', KEYS[1], exact(now + (retention or retention_of(record.retention, status))))
   if #payload <= inline then
     publish(verb, KEYS[1], record, status, at, 'inline', payload)
   else

@@ -29,6 +29,7 @@
 -- Invariant: at most one owner holds a fence, and a fence is given once. Replayed, it answers as it did the first time.
 
 -- Arguments: every one is checked before the first write; a bad one ends the script with a FLOWARG error that names it.
+-- Each function here costs every run of every script that includes it: only what is needed, where it is needed.
 
 local MAX_MS = 315360000000 -- ten years: an instant plus this stays exact in a double
 
@@ -45,11 +46,42 @@ local function integer(name, text, least, most)
   return number
 end
 
-local function fence_of(name, text)
-  integer(name, text, 1, 9007199254740991)
-  if string.sub(text, 1, 1) == '0' then refuse('FLOWARG', name .. ' must have no leading zeros') end
-  return text
+-- The publish verb, once the number of keys and arguments is right.
+local function verb_of(keys, arguments, least)
+  if #keys ~= 2 then refuse('FLOWARG', 'two keys are needed: the record and its timer') end
+  if #arguments < least then refuse('FLOWARG', string.format('%d arguments are needed, got %d', least, #arguments)) end
+  local verb = arguments[1]
+  if verb ~= 'PUBLISH' and verb ~= 'SPUBLISH' then refuse('FLOWARG', 'publish must be PUBLISH or SPUBLISH') end
+  return verb
 end
+
+-- Whether a list of words, each between spaces, has this one.
+local function has_word(list, word)
+  return string.find(list, ' ' .. word .. ' ', 1, true) and not string.find(word, ' ', 1, true)
+end
+
+-- Options come as name, value pairs behind the positional arguments, like those of Redis' own commands. `known` has their
+-- names, each between spaces.
+local function options_of(arguments, first, known)
+  local options = {}
+  for at = first, #arguments, 2 do
+    local name, value = arguments[at], arguments[at + 1]
+    if not has_word(known, name) then refuse('FLOWARG', 'unknown option ' .. string.sub(name, 1, 40)) end
+    if value == nil then refuse('FLOWARG', 'option ' .. name .. ' has no value') end
+    if options[name] then refuse('FLOWARG', 'option ' .. name .. ' is given twice') end
+    options[name] = value
+  end
+  return options
+end
+
+-- A refusal becomes an error reply that starts with its code; Redis' own errors are passed on as they came.
+local function answer(body)
+  local ok, reply = pcall(body)
+  if ok then return reply end
+  if type(reply) == 'table' and reply.refusal then return redis.error_reply(reply.refusal) end
+  error(reply, 0)
+end
+-- Arguments that are words.
 
 local function token(name, text)
   if not text or #text == 0 or #text > 64 or string.find(text, '^%-') or string.find(text, '[^%w_.:-]') then
@@ -65,67 +97,27 @@ local function request_of(text)
   return text
 end
 
-local function verb_of(text)
-  if text ~= 'PUBLISH' and text ~= 'SPUBLISH' then refuse('FLOWARG', 'publish must be PUBLISH or SPUBLISH') end
+local function fence_of(name, text)
+  integer(name, text, 1, 9007199254740991)
+  if string.sub(text, 1, 1) == '0' then refuse('FLOWARG', name .. ' must have no leading zeros') end
   return text
 end
+-- A list of statuses as an argument, comma between.
 
-local function statuses_of(name, text, is_known)
+-- `known` has the statuses that may be in it, each between spaces.
+local function statuses_of(name, text, known)
   local set = {}
   for status in string.gmatch(text, '[^,]+') do
-    if not is_known(status) then refuse('FLOWARG', name .. ' has no status ' .. string.sub(status, 1, 40)) end
+    if not has_word(known, status) then refuse('FLOWARG', name .. ' has no status ' .. string.sub(status, 1, 40)) end
     set[status] = true
   end
   return set
 end
-
-local function keys_and_arguments(keys, arguments, least)
-  if #keys ~= 2 then refuse('FLOWARG', 'two keys are needed: the record and its timer') end
-  if #arguments < least then refuse('FLOWARG', string.format('%d arguments are needed, got %d', least, #arguments)) end
-end
-
--- Options come as name, value pairs behind the positional arguments, like those of Redis' own commands.
-local function options_of(arguments, first, is_known)
-  local options = {}
-  for at = first, #arguments, 2 do
-    local name, value = arguments[at], arguments[at + 1]
-    if not is_known(name) then refuse('FLOWARG', 'unknown option ' .. string.sub(name, 1, 40)) end
-    if value == nil then refuse('FLOWARG', 'option ' .. name .. ' has no value') end
-    if options[name] then refuse('FLOWARG', 'option ' .. name .. ' is given twice') end
-    options[name] = value
-  end
-  return options
-end
-
--- A refusal becomes an error reply that starts with its code; Redis' own errors are passed on as they came.
-local function answer(body)
-  local ok, reply = pcall(body)
-  if ok then return reply end
-  if type(reply) == 'table' and reply.refusal then return redis.error_reply(reply.refusal) end
-  error(reply, 0)
-end
 -- The record: a hash with readable fields. `load` gives it as the state table sees it: a deadline that has passed is
 -- settled and told before the verb looks at it.
 
-local RECEIPT_MS = 60000 -- how long a delete can be replayed
-
--- A Function library may not touch redis.call while it is loaded.
-local function call(...)
-  return redis.call(...)
-end
-
--- Functions, not tables: a script builds its constants anew at every run.
-local function is_terminal(status)
-  return status == 'COMPLETED' or status == 'FAILED' or status == 'CANCELED' or status == 'TIMED_OUT'
-end
-
 local function is_status(status)
-  return status == 'PENDING' or is_terminal(status)
-end
-
-local function payload_field(status)
-  if status == 'COMPLETED' then return 'result' end
-  if status == 'FAILED' or status == 'CANCELED' then return 'error' end
+  return status == 'PENDING' or status == 'COMPLETED' or status == 'FAILED' or status == 'CANCELED' or status == 'TIMED_OUT'
 end
 
 local function exact(number)
@@ -134,23 +126,9 @@ end
 
 -- Milliseconds for the record's instants, microseconds for fences.
 local function clock()
-  local time = call('TIME')
+  local time = redis.call('TIME')
   local micros = time[1] * 1000000 + time[2]
   return math.floor(micros / 1000), micros
-end
-
-local function next_fence(previous, micros)
-  if previous and tonumber(previous) >= micros then micros = previous + 1 end
-  return exact(micros)
-end
-
-local function retention_of(retention, status)
-  if not retention then return status == 'COMPLETED' and 300000 or 60000 end
-  local completed, failed, canceled, timed_out = string.match(retention, '^(%d+) (%d+) (%d+) (%d+)$')
-  if not completed then return retention_of(nil, status) end
-  if status == 'COMPLETED' then return completed end
-  if status == 'FAILED' then return failed end
-  return status == 'CANCELED' and canceled or timed_out
 end
 
 -- A wake-up that cannot be sent (an ACL without channels) is one that is missed: what was written stands, and pollers find it.
@@ -161,11 +139,11 @@ end
 local function mark_settled(keys, record, status, at, by, field, payload)
   record.status, record.settledAt, record.settledBy = status, at, by
   if field then
-    call('HSET', keys[1], 'status', status, 'settledAt', at, 'settledBy', by, field, payload)
+    redis.call('HSET', keys[1], 'status', status, 'settledAt', at, 'settledBy', by, field, payload)
   else
-    call('HSET', keys[1], 'status', status, 'settledAt', at, 'settledBy', by)
+    redis.call('HSET', keys[1], 'status', status, 'settledAt', at, 'settledBy', by)
   end
-  call('DEL', keys[2])
+  redis.call('DEL', keys[2])
 end
 
 local function typed(reply, key)
@@ -174,21 +152,14 @@ local function typed(reply, key)
   error(reply)
 end
 
--- A word of a reply's head stands between spaces.
-local function is_word(value)
-  return value == nil or (value ~= '' and not string.find(value, '%s'))
-end
-
--- tonumber alone would take 0x10, 1e9 and nan, too.
-local function is_whole(text)
-  return text ~= nil and text ~= '' and #text <= 16 and not string.find(text, '%D')
-end
-
 local function check(record)
-  if is_status(record.status) and record.metadata and is_whole(record.fence) and is_whole(record.origin)
-    and is_whole(record.attempt) and is_whole(record.createdAt) and is_whole(record.deadlineAt)
-    and is_whole(record.leaseUntil or '0') and is_whole(record.maxAttempts or '0') and is_whole(record.settledAt or '0')
-    and is_whole(record.freshUntil or '0') and is_word(record.owner) and is_word(record.settledBy) then
+  local words = (record.owner or '-') .. (record.settledBy or '-')
+  local numbers = (record.fence or '?') .. ' ' .. (record.origin or '?') .. ' ' .. (record.attempt or '?') .. ' ' .. (record.createdAt or '?')
+    .. ' ' .. (record.deadlineAt or '?') .. ' ' .. (record.leaseUntil or '0') .. ' ' .. (record.maxAttempts or '0')
+    .. ' ' .. (record.settledAt or '0') .. ' ' .. (record.freshUntil or '0')
+  -- tonumber would take 0x10, 1e9 and nan too, and 17 digits are no longer exact.
+  if is_status(record.status) and record.metadata and not string.find(words, '%s') and record.owner ~= '' and record.settledBy ~= ''
+    and string.find(numbers, '^%d+ %d+ %d+ %d+ %d+ %d+ %d+ %d+ %d+$') and not string.find(numbers, '%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d') then
     return
   end
   refuse('FLOWTYPE', 'the record lacks a field or has one that cannot be read')
@@ -211,6 +182,35 @@ local function load(keys, verb, now)
   return record
 end
 
+-- Reply: verdict, head, and where there is a record its metadata and, once it is settled with one, its payload.
+-- Head: `1 <now>` and then the record's fields as words, `-` for one it does not have. A payload over `limit` bytes is left out.
+local function reply_with(verdict, now, record, limit)
+  if not record then return { verdict, '1 ' .. exact(now) } end
+  local head = '1 ' .. exact(now) .. ' ' .. record.status .. ' ' .. record.fence .. ' ' .. record.origin .. ' ' .. record.attempt
+    .. ' ' .. record.createdAt .. ' ' .. record.deadlineAt .. ' ' .. (record.leaseUntil or '-') .. ' ' .. (record.settledAt or '-')
+    .. ' ' .. (record.freshUntil or '-') .. ' ' .. (record.owner or '-') .. ' ' .. (record.settledBy or '-')
+  local payload = record.status == 'COMPLETED' and record.result or record.error
+  if payload and limit and #payload > limit then payload = nil end
+  return { verdict, head, record.metadata, payload }
+end
+-- The next fence: it only grows, and survives deletion and expiry of the key.
+
+local function next_fence(previous, micros)
+  if previous and tonumber(previous) >= micros then micros = previous + 1 end
+  return exact(micros)
+end
+-- How long a settled record stays: as its creator said, else by the contract's defaults.
+
+local function retention_of(retention, status)
+  if not retention then return status == 'COMPLETED' and 300000 or 60000 end
+  local completed, failed, canceled, timed_out = string.match(retention, '^(%d+) (%d+) (%d+) (%d+)$')
+  if not completed then return retention_of(nil, status) end
+  if status == 'COMPLETED' then return completed end
+  if status == 'FAILED' then return failed end
+  return status == 'CANCELED' and canceled or timed_out
+end
+-- The lease of a flow that somebody owns.
+
 -- Whether the flow's lease is over. An open flow has none.
 local function lapsed(record, now)
   return record.leaseUntil ~= nil and tonumber(record.leaseUntil) <= now
@@ -224,25 +224,7 @@ end
 local function set_timer(keys, record, now)
   local at = record.deadlineAt
   if record.leaseUntil and not lapsed(record, now) then at = record.leaseUntil end
-  call('SET', keys[2], '1', 'PXAT', at)
-end
-
--- Reply: verdict, head, and where there is a record its metadata and, once it is settled with one, its payload.
--- Head: `1 <now>` and then the record's fields as words, `-` for one it does not have. A payload over `limit` bytes is left out.
-local function reply_with(verdict, now, record, limit)
-  if not record then return { verdict, '1 ' .. exact(now) } end
-  local head = '1 ' .. exact(now) .. ' ' .. record.status .. ' ' .. record.fence .. ' ' .. record.origin .. ' ' .. record.attempt
-    .. ' ' .. record.createdAt .. ' ' .. record.deadlineAt .. ' ' .. (record.leaseUntil or '-') .. ' ' .. (record.settledAt or '-')
-    .. ' ' .. (record.freshUntil or '-') .. ' ' .. (record.owner or '-') .. ' ' .. (record.settledBy or '-')
-  local field = payload_field(record.status)
-  local payload = field and record[field]
-  if payload and limit and #payload > limit then payload = nil end
-  return { verdict, head, record.metadata, payload }
-end
-
-local function is_option(name)
-  return name == 'retention' or name == 'owner' or name == 'leaseMs' or name == 'maxAttempts' or name == 'conflict' or name == 'reuse'
-    or name == 'minFreshMs' or name == 'rejectFence' or name == 'origin' or name == 'replyLimit'
+  redis.call('SET', keys[2], '1', 'PXAT', at)
 end
 
 local function check_options(plan)
@@ -254,7 +236,7 @@ local function check_options(plan)
   if plan.leaseMs then integer('leaseMs', plan.leaseMs, 1, MAX_MS) end
   if plan.owner then token('owner', plan.owner) end
   if plan.maxAttempts then integer('maxAttempts', plan.maxAttempts, 0, 1000000) end
-  if plan.reuse then plan.reuse = statuses_of('reuse', plan.reuse, is_terminal) end
+  if plan.reuse then plan.reuse = statuses_of('reuse', plan.reuse, ' COMPLETED FAILED CANCELED TIMED_OUT ') end
   if plan.minFreshMs then integer('minFreshMs', plan.minFreshMs, 0, MAX_MS) end
   if plan.rejectFence then fence_of('rejectFence', plan.rejectFence) end
   if plan.origin then fence_of('origin', plan.origin) end
@@ -267,7 +249,7 @@ local function check_options(plan)
 end
 
 local function plan_of(arguments)
-  local plan = options_of(arguments, 5, is_option)
+  local plan = options_of(arguments, 5, ' retention owner leaseMs maxAttempts conflict reuse minFreshMs rejectFence origin replyLimit ')
   if #arguments > 4 then check_options(plan) end
   plan.request = request_of(arguments[2])
   plan.timeoutMs = integer('timeoutMs', arguments[3], 1, MAX_MS)
@@ -282,10 +264,10 @@ end
 -- The fields that few flows have.
 local function add_rare_fields(key, plan, previous, deleted_by)
   local displaced = previous and previous.status == 'PENDING' and previous.createdBy
-  if tonumber(plan.maxAttempts or 0) > 0 then call('HSET', key, 'maxAttempts', plan.maxAttempts) end
-  if plan.retention then call('HSET', key, 'retention', plan.retention) end
-  if displaced then call('HSET', key, 'displaced', displaced) end
-  if deleted_by then call('HSET', key, 'deletedBy', deleted_by) end
+  if tonumber(plan.maxAttempts or 0) > 0 then redis.call('HSET', key, 'maxAttempts', plan.maxAttempts) end
+  if plan.retention then redis.call('HSET', key, 'retention', plan.retention) end
+  if displaced then redis.call('HSET', key, 'displaced', displaced) end
+  if deleted_by then redis.call('HSET', key, 'deletedBy', deleted_by) end
 end
 
 local function open(keys, plan, verb, now, micros, previous)
@@ -302,12 +284,12 @@ local function open(keys, plan, verb, now, micros, previous)
     status = 'PENDING', fence = fence, origin = fence, attempt = lease_until and '1' or '0', createdAt = created_at,
     deadlineAt = deadline_at, leaseUntil = lease_until, owner = plan.owner, metadata = plan.metadata,
   }
-  if previous then call('DEL', keys[1]) end
-  call('HSET', keys[1], 'v', '1', 'status', 'PENDING', 'fence', fence, 'origin', fence, 'attempt', record.attempt,
+  if previous then redis.call('DEL', keys[1]) end
+  redis.call('HSET', keys[1], 'v', '1', 'status', 'PENDING', 'fence', fence, 'origin', fence, 'attempt', record.attempt,
     'createdAt', created_at, 'deadlineAt', deadline_at, 'createdBy', plan.request, 'metadata', plan.metadata)
-  if lease_until then call('HSET', keys[1], 'owner', plan.owner, 'leaseUntil', lease_until) end
+  if lease_until then redis.call('HSET', keys[1], 'owner', plan.owner, 'leaseUntil', lease_until) end
   add_rare_fields(keys[1], plan, previous, deleted_by or (previous and previous.deletedBy))
-  call('PEXPIREAT', keys[1], exact(deadline + retention_of(plan.retention, 'TIMED_OUT')))
+  redis.call('PEXPIREAT', keys[1], exact(deadline + retention_of(plan.retention, 'TIMED_OUT')))
   return reply_with('created', now, record)
 end
 
@@ -317,7 +299,7 @@ local function take_over(keys, plan, verb, record, now, micros)
     record.error = string.format('{"name":"OwnerLostError","message":"the owner was lost in attempt %s of %s","code":"owner_lost"}',
       record.attempt, record.maxAttempts)
     mark_settled(keys, record, 'FAILED', exact(now), 'owner_lost', 'error', record.error)
-    call('PEXPIREAT', keys[1], exact(now + retention_of(record.retention, 'FAILED')))
+    redis.call('PEXPIREAT', keys[1], exact(now + retention_of(record.retention, 'FAILED')))
     publish(verb, keys[1], record, 'FAILED', record.settledAt, 'stored', '')
     return 'settled'
   end
@@ -325,7 +307,7 @@ local function take_over(keys, plan, verb, record, now, micros)
   record.attempt = exact(record.attempt + 1)
   record.owner = plan.owner
   record.leaseUntil = lease_end(plan, now, tonumber(record.deadlineAt))
-  call('HSET', keys[1], 'fence', record.fence, 'attempt', record.attempt, 'owner', plan.owner, 'leaseUntil', record.leaseUntil,
+  redis.call('HSET', keys[1], 'fence', record.fence, 'attempt', record.attempt, 'owner', plan.owner, 'leaseUntil', record.leaseUntil,
     'displaced', record.createdBy or '', 'createdBy', plan.request)
   set_timer(keys, record, now)
   return 'taken_over'
@@ -356,8 +338,7 @@ local function verdict_on(keys, plan, verb, record, now, micros)
 end
 
 return answer(function()
-  keys_and_arguments(KEYS, ARGV, 4)
-  local verb = verb_of(ARGV[1])
+  local verb = verb_of(KEYS, ARGV, 4)
   local plan = plan_of(ARGV)
   local now, micros = clock()
   local record = load(KEYS, verb, now)

@@ -16,6 +16,7 @@
 -- Invariant: the record stays PENDING with its fence; only the lease ends. Replayed, it answers as it did the first time.
 
 -- Arguments: every one is checked before the first write; a bad one ends the script with a FLOWARG error that names it.
+-- Each function here costs every run of every script that includes it: only what is needed, where it is needed.
 
 local MAX_MS = 315360000000 -- ten years: an instant plus this stays exact in a double
 
@@ -32,11 +33,42 @@ local function integer(name, text, least, most)
   return number
 end
 
-local function fence_of(name, text)
-  integer(name, text, 1, 9007199254740991)
-  if string.sub(text, 1, 1) == '0' then refuse('FLOWARG', name .. ' must have no leading zeros') end
-  return text
+-- The publish verb, once the number of keys and arguments is right.
+local function verb_of(keys, arguments, least)
+  if #keys ~= 2 then refuse('FLOWARG', 'two keys are needed: the record and its timer') end
+  if #arguments < least then refuse('FLOWARG', string.format('%d arguments are needed, got %d', least, #arguments)) end
+  local verb = arguments[1]
+  if verb ~= 'PUBLISH' and verb ~= 'SPUBLISH' then refuse('FLOWARG', 'publish must be PUBLISH or SPUBLISH') end
+  return verb
 end
+
+-- Whether a list of words, each between spaces, has this one.
+local function has_word(list, word)
+  return string.find(list, ' ' .. word .. ' ', 1, true) and not string.find(word, ' ', 1, true)
+end
+
+-- Options come as name, value pairs behind the positional arguments, like those of Redis' own commands. `known` has their
+-- names, each between spaces.
+local function options_of(arguments, first, known)
+  local options = {}
+  for at = first, #arguments, 2 do
+    local name, value = arguments[at], arguments[at + 1]
+    if not has_word(known, name) then refuse('FLOWARG', 'unknown option ' .. string.sub(name, 1, 40)) end
+    if value == nil then refuse('FLOWARG', 'option ' .. name .. ' has no value') end
+    if options[name] then refuse('FLOWARG', 'option ' .. name .. ' is given twice') end
+    options[name] = value
+  end
+  return options
+end
+
+-- A refusal becomes an error reply that starts with its code; Redis' own errors are passed on as they came.
+local function answer(body)
+  local ok, reply = pcall(body)
+  if ok then return reply end
+  if type(reply) == 'table' and reply.refusal then return redis.error_reply(reply.refusal) end
+  error(reply, 0)
+end
+-- Arguments that are words.
 
 local function token(name, text)
   if not text or #text == 0 or #text > 64 or string.find(text, '^%-') or string.find(text, '[^%w_.:-]') then
@@ -52,67 +84,16 @@ local function request_of(text)
   return text
 end
 
-local function verb_of(text)
-  if text ~= 'PUBLISH' and text ~= 'SPUBLISH' then refuse('FLOWARG', 'publish must be PUBLISH or SPUBLISH') end
+local function fence_of(name, text)
+  integer(name, text, 1, 9007199254740991)
+  if string.sub(text, 1, 1) == '0' then refuse('FLOWARG', name .. ' must have no leading zeros') end
   return text
-end
-
-local function statuses_of(name, text, is_known)
-  local set = {}
-  for status in string.gmatch(text, '[^,]+') do
-    if not is_known(status) then refuse('FLOWARG', name .. ' has no status ' .. string.sub(status, 1, 40)) end
-    set[status] = true
-  end
-  return set
-end
-
-local function keys_and_arguments(keys, arguments, least)
-  if #keys ~= 2 then refuse('FLOWARG', 'two keys are needed: the record and its timer') end
-  if #arguments < least then refuse('FLOWARG', string.format('%d arguments are needed, got %d', least, #arguments)) end
-end
-
--- Options come as name, value pairs behind the positional arguments, like those of Redis' own commands.
-local function options_of(arguments, first, is_known)
-  local options = {}
-  for at = first, #arguments, 2 do
-    local name, value = arguments[at], arguments[at + 1]
-    if not is_known(name) then refuse('FLOWARG', 'unknown option ' .. string.sub(name, 1, 40)) end
-    if value == nil then refuse('FLOWARG', 'option ' .. name .. ' has no value') end
-    if options[name] then refuse('FLOWARG', 'option ' .. name .. ' is given twice') end
-    options[name] = value
-  end
-  return options
-end
-
--- A refusal becomes an error reply that starts with its code; Redis' own errors are passed on as they came.
-local function answer(body)
-  local ok, reply = pcall(body)
-  if ok then return reply end
-  if type(reply) == 'table' and reply.refusal then return redis.error_reply(reply.refusal) end
-  error(reply, 0)
 end
 -- The record: a hash with readable fields. `load` gives it as the state table sees it: a deadline that has passed is
 -- settled and told before the verb looks at it.
 
-local RECEIPT_MS = 60000 -- how long a delete can be replayed
-
--- A Function library may not touch redis.call while it is loaded.
-local function call(...)
-  return redis.call(...)
-end
-
--- Functions, not tables: a script builds its constants anew at every run.
-local function is_terminal(status)
-  return status == 'COMPLETED' or status == 'FAILED' or status == 'CANCELED' or status == 'TIMED_OUT'
-end
-
 local function is_status(status)
-  return status == 'PENDING' or is_terminal(status)
-end
-
-local function payload_field(status)
-  if status == 'COMPLETED' then return 'result' end
-  if status == 'FAILED' or status == 'CANCELED' then return 'error' end
+  return status == 'PENDING' or status == 'COMPLETED' or status == 'FAILED' or status == 'CANCELED' or status == 'TIMED_OUT'
 end
 
 local function exact(number)
@@ -121,23 +102,9 @@ end
 
 -- Milliseconds for the record's instants, microseconds for fences.
 local function clock()
-  local time = call('TIME')
+  local time = redis.call('TIME')
   local micros = time[1] * 1000000 + time[2]
   return math.floor(micros / 1000), micros
-end
-
-local function next_fence(previous, micros)
-  if previous and tonumber(previous) >= micros then micros = previous + 1 end
-  return exact(micros)
-end
-
-local function retention_of(retention, status)
-  if not retention then return status == 'COMPLETED' and 300000 or 60000 end
-  local completed, failed, canceled, timed_out = string.match(retention, '^(%d+) (%d+) (%d+) (%d+)$')
-  if not completed then return retention_of(nil, status) end
-  if status == 'COMPLETED' then return completed end
-  if status == 'FAILED' then return failed end
-  return status == 'CANCELED' and canceled or timed_out
 end
 
 -- A wake-up that cannot be sent (an ACL without channels) is one that is missed: what was written stands, and pollers find it.
@@ -148,11 +115,11 @@ end
 local function mark_settled(keys, record, status, at, by, field, payload)
   record.status, record.settledAt, record.settledBy = status, at, by
   if field then
-    call('HSET', keys[1], 'status', status, 'settledAt', at, 'settledBy', by, field, payload)
+    redis.call('HSET', keys[1], 'status', status, 'settledAt', at, 'settledBy', by, field, payload)
   else
-    call('HSET', keys[1], 'status', status, 'settledAt', at, 'settledBy', by)
+    redis.call('HSET', keys[1], 'status', status, 'settledAt', at, 'settledBy', by)
   end
-  call('DEL', keys[2])
+  redis.call('DEL', keys[2])
 end
 
 local function typed(reply, key)
@@ -161,21 +128,14 @@ local function typed(reply, key)
   error(reply)
 end
 
--- A word of a reply's head stands between spaces.
-local function is_word(value)
-  return value == nil or (value ~= '' and not string.find(value, '%s'))
-end
-
--- tonumber alone would take 0x10, 1e9 and nan, too.
-local function is_whole(text)
-  return text ~= nil and text ~= '' and #text <= 16 and not string.find(text, '%D')
-end
-
 local function check(record)
-  if is_status(record.status) and record.metadata and is_whole(record.fence) and is_whole(record.origin)
-    and is_whole(record.attempt) and is_whole(record.createdAt) and is_whole(record.deadlineAt)
-    and is_whole(record.leaseUntil or '0') and is_whole(record.maxAttempts or '0') and is_whole(record.settledAt or '0')
-    and is_whole(record.freshUntil or '0') and is_word(record.owner) and is_word(record.settledBy) then
+  local words = (record.owner or '-') .. (record.settledBy or '-')
+  local numbers = (record.fence or '?') .. ' ' .. (record.origin or '?') .. ' ' .. (record.attempt or '?') .. ' ' .. (record.createdAt or '?')
+    .. ' ' .. (record.deadlineAt or '?') .. ' ' .. (record.leaseUntil or '0') .. ' ' .. (record.maxAttempts or '0')
+    .. ' ' .. (record.settledAt or '0') .. ' ' .. (record.freshUntil or '0')
+  -- tonumber would take 0x10, 1e9 and nan too, and 17 digits are no longer exact.
+  if is_status(record.status) and record.metadata and not string.find(words, '%s') and record.owner ~= '' and record.settledBy ~= ''
+    and string.find(numbers, '^%d+ %d+ %d+ %d+ %d+ %d+ %d+ %d+ %d+$') and not string.find(numbers, '%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d') then
     return
   end
   refuse('FLOWTYPE', 'the record lacks a field or has one that cannot be read')
@@ -198,6 +158,19 @@ local function load(keys, verb, now)
   return record
 end
 
+-- Reply: verdict, head, and where there is a record its metadata and, once it is settled with one, its payload.
+-- Head: `1 <now>` and then the record's fields as words, `-` for one it does not have. A payload over `limit` bytes is left out.
+local function reply_with(verdict, now, record, limit)
+  if not record then return { verdict, '1 ' .. exact(now) } end
+  local head = '1 ' .. exact(now) .. ' ' .. record.status .. ' ' .. record.fence .. ' ' .. record.origin .. ' ' .. record.attempt
+    .. ' ' .. record.createdAt .. ' ' .. record.deadlineAt .. ' ' .. (record.leaseUntil or '-') .. ' ' .. (record.settledAt or '-')
+    .. ' ' .. (record.freshUntil or '-') .. ' ' .. (record.owner or '-') .. ' ' .. (record.settledBy or '-')
+  local payload = record.status == 'COMPLETED' and record.result or record.error
+  if payload and limit and #payload > limit then payload = nil end
+  return { verdict, head, record.metadata, payload }
+end
+-- The lease of a flow that somebody owns.
+
 -- Whether the flow's lease is over. An open flow has none.
 local function lapsed(record, now)
   return record.leaseUntil ~= nil and tonumber(record.leaseUntil) <= now
@@ -211,25 +184,11 @@ end
 local function set_timer(keys, record, now)
   local at = record.deadlineAt
   if record.leaseUntil and not lapsed(record, now) then at = record.leaseUntil end
-  call('SET', keys[2], '1', 'PXAT', at)
-end
-
--- Reply: verdict, head, and where there is a record its metadata and, once it is settled with one, its payload.
--- Head: `1 <now>` and then the record's fields as words, `-` for one it does not have. A payload over `limit` bytes is left out.
-local function reply_with(verdict, now, record, limit)
-  if not record then return { verdict, '1 ' .. exact(now) } end
-  local head = '1 ' .. exact(now) .. ' ' .. record.status .. ' ' .. record.fence .. ' ' .. record.origin .. ' ' .. record.attempt
-    .. ' ' .. record.createdAt .. ' ' .. record.deadlineAt .. ' ' .. (record.leaseUntil or '-') .. ' ' .. (record.settledAt or '-')
-    .. ' ' .. (record.freshUntil or '-') .. ' ' .. (record.owner or '-') .. ' ' .. (record.settledBy or '-')
-  local field = payload_field(record.status)
-  local payload = field and record[field]
-  if payload and limit and #payload > limit then payload = nil end
-  return { verdict, head, record.metadata, payload }
+  redis.call('SET', keys[2], '1', 'PXAT', at)
 end
 
 return answer(function()
-  keys_and_arguments(KEYS, ARGV, 4)
-  local verb, request = verb_of(ARGV[1]), request_of(ARGV[2])
+  local verb, request = verb_of(KEYS, ARGV, 4), request_of(ARGV[2])
   local fence, owner = fence_of('fence', ARGV[3]), token('owner', ARGV[4])
   if #ARGV > 4 then refuse('FLOWARG', 'release takes 4 arguments') end
   local now = clock()
@@ -240,7 +199,7 @@ return answer(function()
   if not holds(record, fence, owner) then return reply_with('superseded', now, record) end
   if not lapsed(record, now) then
     record.leaseUntil = exact(now)
-    call('HSET', KEYS[1], 'leaseUntil', record.leaseUntil, 'releasedBy', request)
+    redis.call('HSET', KEYS[1], 'leaseUntil', record.leaseUntil, 'releasedBy', request)
     set_timer(KEYS, record, now)
     publish(verb, KEYS[1], record, 'RELEASED', record.leaseUntil, 'inline', '')
   end

@@ -1,25 +1,8 @@
 -- The record: a hash with readable fields. `load` gives it as the state table sees it: a deadline that has passed is
 -- settled and told before the verb looks at it.
 
-local RECEIPT_MS = 60000 -- how long a delete can be replayed
-
--- A Function library may not touch redis.call while it is loaded.
-local function call(...)
-  return redis.call(...)
-end
-
--- Functions, not tables: a script builds its constants anew at every run.
-local function is_terminal(status)
-  return status == 'COMPLETED' or status == 'FAILED' or status == 'CANCELED' or status == 'TIMED_OUT'
-end
-
 local function is_status(status)
-  return status == 'PENDING' or is_terminal(status)
-end
-
-local function payload_field(status)
-  if status == 'COMPLETED' then return 'result' end
-  if status == 'FAILED' or status == 'CANCELED' then return 'error' end
+  return status == 'PENDING' or status == 'COMPLETED' or status == 'FAILED' or status == 'CANCELED' or status == 'TIMED_OUT'
 end
 
 local function exact(number)
@@ -28,23 +11,9 @@ end
 
 -- Milliseconds for the record's instants, microseconds for fences.
 local function clock()
-  local time = call('TIME')
+  local time = redis.call('TIME')
   local micros = time[1] * 1000000 + time[2]
   return math.floor(micros / 1000), micros
-end
-
-local function next_fence(previous, micros)
-  if previous and tonumber(previous) >= micros then micros = previous + 1 end
-  return exact(micros)
-end
-
-local function retention_of(retention, status)
-  if not retention then return status == 'COMPLETED' and 300000 or 60000 end
-  local completed, failed, canceled, timed_out = string.match(retention, '^(%d+) (%d+) (%d+) (%d+)$')
-  if not completed then return retention_of(nil, status) end
-  if status == 'COMPLETED' then return completed end
-  if status == 'FAILED' then return failed end
-  return status == 'CANCELED' and canceled or timed_out
 end
 
 -- A wake-up that cannot be sent (an ACL without channels) is one that is missed: what was written stands, and pollers find it.
@@ -55,11 +24,11 @@ end
 local function mark_settled(keys, record, status, at, by, field, payload)
   record.status, record.settledAt, record.settledBy = status, at, by
   if field then
-    call('HSET', keys[1], 'status', status, 'settledAt', at, 'settledBy', by, field, payload)
+    redis.call('HSET', keys[1], 'status', status, 'settledAt', at, 'settledBy', by, field, payload)
   else
-    call('HSET', keys[1], 'status', status, 'settledAt', at, 'settledBy', by)
+    redis.call('HSET', keys[1], 'status', status, 'settledAt', at, 'settledBy', by)
   end
-  call('DEL', keys[2])
+  redis.call('DEL', keys[2])
 end
 
 local function typed(reply, key)
@@ -68,21 +37,14 @@ local function typed(reply, key)
   error(reply)
 end
 
--- A word of a reply's head stands between spaces.
-local function is_word(value)
-  return value == nil or (value ~= '' and not string.find(value, '%s'))
-end
-
--- tonumber alone would take 0x10, 1e9 and nan, too.
-local function is_whole(text)
-  return text ~= nil and text ~= '' and #text <= 16 and not string.find(text, '%D')
-end
-
 local function check(record)
-  if is_status(record.status) and record.metadata and is_whole(record.fence) and is_whole(record.origin)
-    and is_whole(record.attempt) and is_whole(record.createdAt) and is_whole(record.deadlineAt)
-    and is_whole(record.leaseUntil or '0') and is_whole(record.maxAttempts or '0') and is_whole(record.settledAt or '0')
-    and is_whole(record.freshUntil or '0') and is_word(record.owner) and is_word(record.settledBy) then
+  local words = (record.owner or '-') .. (record.settledBy or '-')
+  local numbers = (record.fence or '?') .. ' ' .. (record.origin or '?') .. ' ' .. (record.attempt or '?') .. ' ' .. (record.createdAt or '?')
+    .. ' ' .. (record.deadlineAt or '?') .. ' ' .. (record.leaseUntil or '0') .. ' ' .. (record.maxAttempts or '0')
+    .. ' ' .. (record.settledAt or '0') .. ' ' .. (record.freshUntil or '0')
+  -- tonumber would take 0x10, 1e9 and nan too, and 17 digits are no longer exact.
+  if is_status(record.status) and record.metadata and not string.find(words, '%s') and record.owner ~= '' and record.settledBy ~= ''
+    and string.find(numbers, '^%d+ %d+ %d+ %d+ %d+ %d+ %d+ %d+ %d+$') and not string.find(numbers, '%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d') then
     return
   end
   refuse('FLOWTYPE', 'the record lacks a field or has one that cannot be read')
@@ -105,22 +67,6 @@ local function load(keys, verb, now)
   return record
 end
 
--- Whether the flow's lease is over. An open flow has none.
-local function lapsed(record, now)
-  return record.leaseUntil ~= nil and tonumber(record.leaseUntil) <= now
-end
-
-local function holds(record, fence, owner)
-  return record.leaseUntil ~= nil and record.fence == fence and record.owner == owner
-end
-
--- The timer ends when the flow next needs a look; its expiry is a hint, nothing depends on it.
-local function set_timer(keys, record, now)
-  local at = record.deadlineAt
-  if record.leaseUntil and not lapsed(record, now) then at = record.leaseUntil end
-  call('SET', keys[2], '1', 'PXAT', at)
-end
-
 -- Reply: verdict, head, and where there is a record its metadata and, once it is settled with one, its payload.
 -- Head: `1 <now>` and then the record's fields as words, `-` for one it does not have. A payload over `limit` bytes is left out.
 local function reply_with(verdict, now, record, limit)
@@ -128,8 +74,7 @@ local function reply_with(verdict, now, record, limit)
   local head = '1 ' .. exact(now) .. ' ' .. record.status .. ' ' .. record.fence .. ' ' .. record.origin .. ' ' .. record.attempt
     .. ' ' .. record.createdAt .. ' ' .. record.deadlineAt .. ' ' .. (record.leaseUntil or '-') .. ' ' .. (record.settledAt or '-')
     .. ' ' .. (record.freshUntil or '-') .. ' ' .. (record.owner or '-') .. ' ' .. (record.settledBy or '-')
-  local field = payload_field(record.status)
-  local payload = field and record[field]
+  local payload = record.status == 'COMPLETED' and record.result or record.error
   if payload and limit and #payload > limit then payload = nil end
   return { verdict, head, record.metadata, payload }
 end
