@@ -97,11 +97,15 @@ export default defineConfig(
     [upward(['api', 'adapters', 'index'], 'src/features'), ioredisOnly, sideways('^\\.\\./[^.]')],
   ),
   restrict(
-    ['examples/**/*.ts'],
+    ['examples/*.ts'],
+    [{ regex: '/src/', message: "Examples import from 'flowbroker', so that a reader can copy them as they are." }],
+  ),
+  restrict(
+    ['examples/demo/**/*.ts'],
     [
       {
         regex: '/src/(?!(contract/)?index\\.js$)',
-        message: 'Examples use the package entry (src/index.js), as a reader who copies them must.',
+        message: 'The demo uses the package entry (src/index.js) and nothing behind it.',
       },
     ],
   ),

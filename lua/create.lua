@@ -16,7 +16,7 @@
 --   minFreshMs   hand back a COMPLETED record only if its freshUntil is at least this far away; default 0
 --   rejectFence  never hand back the COMPLETED record with this fence
 --   origin       the flow the caller waits for: take this one over or learn how it ended, never open another
---   replyLimit   bytes; a larger result or error is left out of the reply
+--   replyLimit   bytes; a larger result or error is left out of the reply; default 65536
 --
 -- Replies: verdict, head, metadata, payload; see the contract.
 --   created      the flow is new, this caller opened it (and owns it, if it gave owner and leaseMs)
@@ -156,6 +156,6 @@ return answer(function()
     return open(KEYS, plan, verb, now, micros, nil)
   end
   local verdict = verdict_on(KEYS, plan, verb, record, now, micros)
-  if verdict then return reply_with(verdict, now, record, plan.replyLimit) end
+  if verdict then return reply_with(verdict, now, record, plan.replyLimit or 65536) end
   return open(KEYS, plan, verb, now, micros, record)
 end)

@@ -13,7 +13,7 @@ function section(verb: string, header: Header): string {
   return [
     `### ${verb}`,
     '',
-    `${capital(header.purpose)}`,
+    capital(header.purpose),
     '',
     ...table('argument', header.arguments),
     ...table('option', header.options),

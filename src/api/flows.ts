@@ -2,7 +2,7 @@ import { errorInfoOf } from '../contract/error-info.js';
 import { checkId } from '../contract/keys.js';
 import type { FlowStatus, SettleStatus } from '../contract/status.js';
 import { STATUSES } from '../contract/status.js';
-import type { StoredRecord } from '../contract/replies.js';
+import { lacksPayload, type CreateVerdict, type Reply, type StoredRecord } from '../contract/replies.js';
 import { FlowInvalidArgumentError, type FlowName } from '../errors.js';
 import { flowRecord, type FlowRecord, type Sent } from '../broker/record.js';
 import { checkFence, statusList, type Settings } from '../broker/settings.js';
@@ -56,8 +56,7 @@ export class Flows<T = unknown, M = unknown> {
    */
   async create(id: string, options?: CreateCallOptions<M>): Promise<CreateResult<T, M>> {
     const flow = this.#flow(id);
-    const { verdict, record } = await this.#base.core.verbs.create(flow, this.#plan(flow, options));
-    return this.#created(flow, verdict, record);
+    return this.#created(flow, await this.#base.core.verbs.create(flow, this.#plan(flow, options)));
   }
 
   /**
@@ -76,7 +75,7 @@ export class Flows<T = unknown, M = unknown> {
 
   /**
    * `create` and `wait` in one round trip: when it resolves, the flow is durable and this process listens. `outcome` then settles as
-   * `wait` would; nobody need await it. `signal` and `timeoutMs` end this wait alone, never the flow.
+   * `wait` would; nobody need await it. `signal` and `waitMs` end this wait alone, never the flow, whose limit is `timeoutMs`.
    *
    * @example
    * const { outcome } = await approvals.open(orderId);
@@ -93,10 +92,10 @@ export class Flows<T = unknown, M = unknown> {
       this.#plan(flow, create),
       limits,
     );
-    const { verdict, record } = await reply;
-    if (verdict === 'superseded') stop(superseded(flow));
-    const opened = this.#created(flow, verdict, record);
-    return { verdict: opened.verdict, record: opened.record, outcome: outcome as Promise<T> };
+    const answered = await reply;
+    if (answered.verdict === 'superseded') stop(superseded(flow));
+    const { verdict, record } = await this.#created(flow, answered);
+    return { verdict, record, outcome: outcome as Promise<T> };
   }
 
   /**
@@ -134,7 +133,7 @@ export class Flows<T = unknown, M = unknown> {
    * A result that was stored before is handed back while it is fresh; never the one with `rejectFence`.
    *
    * Resolves only with a value that Redis holds. Rejects as `wait` does; with `ERR_FLOW_UNAVAILABLE` when Redis cannot be reached (or runs the
-   * handler uncoordinated, with `onUnavailable: 'run'`). An abort or `timeoutMs` ends this call alone; when the last local caller has
+   * handler uncoordinated, with `onUnavailable: 'run'`). An abort or `waitMs` ends this call alone; when the last local caller has
    * left, the handler's signal aborts and the flow is free for others at once. The first local caller's handler and options count.
    *
    * @example
@@ -200,9 +199,16 @@ export class Flows<T = unknown, M = unknown> {
     return flowRecord<T, M>(flow, record, this.#settings.payloads, sent);
   }
 
-  #created(flow: FlowName, verdict: string, record: StoredRecord | undefined): CreateResult<T, M> {
+  #created(flow: FlowName, reply: Reply<CreateVerdict>): CreateResult<T, M> | Promise<CreateResult<T, M>> {
+    const { record } = reply;
+    const verdict = reply.verdict as CreateResult<T, M>['verdict'] | 'superseded';
     if (verdict === 'superseded' || !record) throw superseded(flow);
-    return { verdict: verdict as CreateResult<T, M>['verdict'], record: this.#record(flow, record) };
+    if (!lacksPayload(record)) return { verdict, record: this.#record(flow, record) };
+    // Too large for that reply: the record has it.
+    return this.#base.core.verbs.read(flow).then(({ record: whole }) => {
+      if (whole?.fence !== record.fence) throw superseded(flow);
+      return { verdict, record: this.#record(flow, whole) };
+    });
   }
 
   async #settleWithError(

@@ -1,5 +1,6 @@
 import {
   describeFlow,
+  FlowClosedError,
   FlowError,
   FlowInvalidArgumentError,
   FlowRecordError,
@@ -16,6 +17,7 @@ export function failureOf(error: unknown, flow: FlowName, verb: string): FlowErr
   if (text.startsWith('FLOWARG')) return new FlowInvalidArgumentError(`${what}: ${text}`, details);
   if (text.startsWith('FLOWTYPE') || text.startsWith('FLOWVERSION'))
     return new FlowRecordError(`${what}: ${text}`, details);
+  if (error instanceof FlowClosedError) return new FlowClosedError(`${what}: ${text}`, { flow });
   if (error instanceof FlowRecordError) return new FlowRecordError(`${what}: ${text}`, details);
   return new FlowUnavailableError(`${what}: ${text}`, details);
 }

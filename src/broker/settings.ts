@@ -41,7 +41,8 @@ const NAMES = [
 ];
 const RETENTION_NAMES = ['completed', 'failed', 'canceled', 'timedOut'] as const;
 const MAX_ATTEMPTS = 1_000_000;
-const MAX_BYTES = 512 * 1024 * 1024; // what Redis takes as one string
+/** What Redis takes as one string. */
+export const MAX_BYTES = 512 * 1024 * 1024;
 
 export function settingsOf<T>(type: unknown, options: FlowOptions<T> = {}): Settings {
   knownOptions('the options of define', options, NAMES);

@@ -25,7 +25,7 @@ export interface BrokerStats {
   readonly subscriptions: number;
   /** Handlers of `run` under way. */
   readonly handlers: number;
-  /** Whether the broker hears its own heartbeat; true while nothing waits. */
+  /** Whether the broker hears its own heartbeat and may subscribe to all it waits for; true while nothing waits. */
   readonly listening: boolean;
 }
 

@@ -66,7 +66,7 @@ export function checkId(type: string, id: unknown): string {
 
 // A lone surrogate would be sent as U+FFFD, and two different ids would meet in one key.
 function isWellFormed(text: string): boolean {
-  return Buffer.from(text, 'utf8').toString('utf8') === text;
+  return (text as unknown as { isWellFormed(): boolean }).isWellFormed();
 }
 
 function show(value: unknown): string {

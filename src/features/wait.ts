@@ -34,11 +34,10 @@ export function open(
   options: WaitOptions,
 ): Opened {
   options.signal?.throwIfAborted();
-  const limited = { ...plan, options: { ...plan.options, replyLimit: LISTENING_REPLY_LIMIT } };
   const waiting = new Wait(core.waiters, flow, options, (ending) =>
     outcomeOf(flow, ending, settings.payloads),
   );
-  const reply = waiting.begin((line) => core.verbs.create(flow, limited, line));
+  const reply = waiting.begin((line) => core.verbs.create(flow, plan, line));
   return {
     reply,
     outcome: waiting.outcome,

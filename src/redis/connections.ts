@@ -27,7 +27,7 @@ export function connect(target: unknown, onError: (error: Error) => void): Conne
       `redis must have no keyPrefix (it has ${JSON.stringify(keyPrefix)}): ioredis rewrites keys with it, but not channels; use the option prefix`,
     );
   }
-  if (!borrowed) commands.on('error', onError);
+  if (!borrowed) own(commands, onError);
   let listening: Redis | undefined;
   return {
     commands,
@@ -36,7 +36,7 @@ export function connect(target: unknown, onError: (error: Error) => void): Conne
     listen() {
       if (!listening) {
         listening = commands.duplicate(LISTENING);
-        listening.on('error', onError);
+        own(listening, onError);
       }
       return listening;
     },
@@ -45,6 +45,19 @@ export function connect(target: unknown, onError: (error: Error) => void): Conne
       if (!borrowed) commands.disconnect();
     },
   };
+}
+
+// How long a connection that ends is given to end by itself. ioredis waits as long for one that is down already, and the process with it.
+const GOODBYE_MS = 100;
+
+function own(redis: Redis, onError: (error: Error) => void): void {
+  redis.on('error', onError);
+  redis.on('close', () => {
+    // ioredis 5 lets this timer outlive its stream: it would cut the next connection, and keep the process from ending.
+    const held = redis as unknown as { socketTimeoutTimer?: NodeJS.Timeout | undefined };
+    clearTimeout(held.socketTimeoutTimer);
+    held.socketTimeoutTimer = undefined;
+  });
 }
 
 // Resubscribing is the broker's own (in batches, each followed by its re-reads); ioredis must not do it beforehand.
@@ -58,6 +71,7 @@ const LISTENING: Partial<RedisOptions> = {
   enableOfflineQueue: true,
   enableReadyCheck: true,
   lazyConnect: false,
+  disconnectTimeout: GOODBYE_MS,
   connectionName: 'flowbroker',
 };
 
@@ -65,6 +79,7 @@ const COMMANDING = {
   maxRetriesPerRequest: null,
   retryStrategy: (times: number) => Math.min(times * 50, 1_000) * (0.5 + Math.random()),
   socketTimeout: SILENCE_MS,
+  disconnectTimeout: GOODBYE_MS,
 } satisfies RedisOptions;
 
 function open(target: unknown): Redis {

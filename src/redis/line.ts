@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { FlowUnavailableError } from '../errors.js';
+import { FlowClosedError, FlowUnavailableError } from '../errors.js';
 import { Deadlines } from './deadlines.js';
 
 interface Corkable {
@@ -41,15 +41,11 @@ export class Line {
   ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.#ended || this.redis.status === 'end') {
-        reject(new FlowUnavailableError('the connection to Redis was closed'));
+        reject(this.#unanswered());
         return;
       }
       const deadline = this.#deadlines.add(() => {
-        reject(
-          new FlowUnavailableError(
-            `Redis did not answer within commandTimeoutMs (${String(this.#timeoutMs)} ms)`,
-          ),
-        );
+        reject(this.#unanswered());
       });
       const succeed = (value: T): void => {
         deadline.done = true;
@@ -82,7 +78,7 @@ export class Line {
     return this.#write(call);
   }
 
-  /** Lets go of the connection, which stays as it is; what is under way ends as unavailable. */
+  /** Lets go of the connection, which stays as it is; what is under way ends as closed. */
   detach(): void {
     this.#ended = true;
     this.redis.off('ready', this.#onReady);
@@ -101,6 +97,15 @@ export class Line {
     this.#held = [];
     this.#deadlines.expireAll();
   };
+
+  #unanswered(): Error {
+    if (this.#ended) return new FlowClosedError('the broker was closed');
+    return new FlowUnavailableError(
+      this.redis.status === 'end'
+        ? 'the connection to Redis was closed'
+        : `Redis did not answer within commandTimeoutMs (${String(this.#timeoutMs)} ms)`,
+    );
+  }
 
   #write<T>(call: (redis: Redis) => Promise<T>): Promise<T> {
     this.#cork();

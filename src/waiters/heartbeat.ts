@@ -2,8 +2,8 @@
 export interface HeartbeatEvents {
   publish(beat: string): Promise<unknown>;
   ping(): void;
-  /** Wake-ups arrive again. */
-  heard(): void;
+  /** Wake-ups arrive again; `missed` if some may have been lost on a connection that stood. */
+  heard(missed: boolean): void;
   /** They do not. */
   missed(): void;
 }
@@ -21,6 +21,9 @@ export class Heartbeat {
   #sent = 0;
   #heard = 0;
   #healthy = false;
+  #missed = false;
+  #lost = false;
+  #beatAt = -Infinity;
   #timer: NodeJS.Timeout | undefined;
   #running = false;
 
@@ -34,10 +37,18 @@ export class Heartbeat {
     return this.#healthy;
   }
 
+  /** Known not to be heard; false until the first beat was waited for. */
+  get lost(): boolean {
+    return this.#lost;
+  }
+
+  /** Waiting may begin and end a thousand times a second: it beats no more often for that. */
   start(): void {
     if (this.#running) return;
     this.#running = true;
-    this.beat();
+    const due = this.#beatAt + this.#everyMs - performance.now();
+    if (this.#healthy && due > 0) this.#beatIn(due);
+    else this.beat();
   }
 
   stop(): void {
@@ -50,6 +61,7 @@ export class Heartbeat {
     if (!this.#running) return;
     clearTimeout(this.#timer);
     const beat = ++this.#sent;
+    this.#beatAt = performance.now();
     this.#events.ping();
     // A publish that fails is a beat that is not heard.
     this.#events.publish(String(beat)).catch(() => undefined);
@@ -68,21 +80,34 @@ export class Heartbeat {
 
   /** The connection is gone, or the server refuses a channel. */
   lose(): void {
+    this.#missed = false; // what is subscribed anew is read anew
     this.#become(false);
   }
 
   #judge(beat: number): void {
-    if (this.#heard < beat) this.#become(false);
-    const wait = this.#healthy ? this.#everyMs - Math.min(PATIENCE_MS, this.#everyMs) : this.#searchMs;
+    if (this.#heard < beat) {
+      this.#missed = true;
+      this.#become(false);
+    }
+    this.#beatIn(this.#healthy ? this.#everyMs - Math.min(PATIENCE_MS, this.#everyMs) : this.#searchMs);
+  }
+
+  #beatIn(ms: number): void {
     this.#timer = setTimeout(() => {
       this.beat();
-    }, wait).unref();
+    }, ms).unref();
   }
 
   #become(healthy: boolean): void {
-    if (this.#healthy === healthy) return;
+    if (this.#healthy === healthy && this.#lost === !healthy) return;
     this.#healthy = healthy;
-    if (healthy) this.#events.heard();
-    else this.#events.missed();
+    this.#lost = !healthy; // also when it was never heard, which must be told as well
+    if (!healthy) {
+      this.#events.missed();
+      return;
+    }
+    const missed = this.#missed;
+    this.#missed = false;
+    this.#events.heard(missed);
   }
 }

@@ -34,6 +34,14 @@ export class Hints {
     this.#subscriptions().release(watch.hintChannel);
   }
 
+  /** Does without hints: the server refuses them. */
+  dropAll(): void {
+    for (const watch of [...this.#watches.values()]) {
+      this.drop(watch);
+      watch.hintChannel = undefined;
+    }
+  }
+
   /** The watch whose timer ran out, if that is what was said. */
   expired(channel: string, payload: Buffer): Watch | undefined {
     return payload.equals(EXPIRED) ? this.#watches.get(channel) : undefined;

@@ -5,12 +5,14 @@ import { type Watch, type Cause } from './watch.js';
 /** What looking after a watch can lead to. */
 export interface LookEvents {
   reread: (watch: Watch, cause: Cause) => void;
-  /** The deadline passed and Redis could not be asked how the flow ended. */
-  giveUp: (watch: Watch) => void;
+  /** The deadline passed, and Redis was not yet asked how the flow ended: gives up, unless it will be. */
+  giveUp: (watch: Watch) => boolean;
   followHints: (watch: Watch) => void;
 }
 
 const AFTER_MS = 5; // a deadline or lease is over a moment after it is, whatever the clocks round
+const RETRY_MS = 1_000;
+const AGAIN_MS = 200;
 const GRACE_MS = 750; // what a read of a flow past its deadline may take before its waiters give up
 
 /** When to look at each watch next: at its deadline, at the end of its owner's lease, and now and then in between. */
@@ -32,13 +34,20 @@ export class Looks {
     watch.lease = leased ? local + record.leaseUntil - now + AFTER_MS : Infinity;
     watch.sweep = local + this.#sweepIn();
     watch.giveUp = Infinity;
+    watch.retry = Infinity;
+    this.schedule.set(watch, watch.next);
+  }
+
+  /** A read failed: whatever it was for, it is repeated soon. */
+  retry(watch: Watch): void {
+    watch.retry = performance.now() + RETRY_MS * (0.75 + Math.random() / 2);
     this.schedule.set(watch, watch.next);
   }
 
   readonly due = (watch: Watch, now: number): void => {
     if (watch.giveUp <= now) {
-      this.#events.giveUp(watch);
-      return;
+      if (this.#events.giveUp(watch)) return;
+      watch.giveUp = now + AGAIN_MS;
     }
     if (watch.hintFrom <= now) this.#events.followHints(watch);
     const cause = causeOf(watch, now);
@@ -47,6 +56,7 @@ export class Looks {
       watch.deadline = Infinity;
       watch.giveUp = now + GRACE_MS;
     }
+    if (watch.retry <= now) watch.retry = Infinity;
     if (watch.lease <= now) watch.lease = now + GRACE_MS;
     if (watch.sweep <= now) watch.sweep = now + this.#sweepIn();
     this.schedule.set(watch, watch.next);
@@ -60,5 +70,6 @@ export class Looks {
 function causeOf(watch: Watch, now: number): Cause | undefined {
   if (watch.deadline <= now) return 'deadline';
   if (watch.lease <= now) return 'lease';
+  if (watch.retry <= now) return 'retry';
   return watch.sweep <= now ? 'sweep' : undefined;
 }

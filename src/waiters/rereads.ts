@@ -12,11 +12,15 @@ export interface RereadEvents {
 // A window, not a rate: a slow server is asked slower, and a hundred processes that reconnect at once cannot drown it.
 const WINDOW = 256;
 
+// A server that answered so lately answers still.
+const FRESH_MS = 500;
+
 /** Re-reads of flows that are waited for: each at most once at a time, a bounded number under way. */
 export class Rereads {
   readonly #events: RereadEvents;
   readonly #queue = new Map<Watch, Cause>();
   #underWay = 0;
+  #answeredAt = -Infinity;
   #idle: (() => void)[] = [];
 
   constructor(events: RereadEvents) {
@@ -34,6 +38,12 @@ export class Rereads {
 
   drop(watch: Watch): void {
     this.#queue.delete(watch);
+  }
+
+  /** Whether its turn will come: it waits behind others, which are being answered. */
+  promised(watch: Watch): boolean {
+    const asked = watch.reading || this.#queue.has(watch);
+    return asked && performance.now() - this.#answeredAt < FRESH_MS;
   }
 
   /** Resolves when nothing is queued or under way. */
@@ -62,6 +72,7 @@ export class Rereads {
     try {
       const reply = await this.#events.read(watch.flow);
       watch.reading = false;
+      this.#answeredAt = performance.now();
       this.#events.observed(watch, reply, cause);
     } catch (error) {
       watch.reading = false;

@@ -14,7 +14,7 @@ export interface WaitOptions {
   readonly followsLease?: boolean;
 }
 
-/** Replies on the listening connection stay small: Redis cuts off a listener that is far behind. */
+/** Replies on the listening connection stay small: Redis cuts off a listener that is far behind. The same as create's default. */
 export const LISTENING_REPLY_LIMIT = 65_536;
 
 /** One wait: bound to a flow by its first call, ended by whatever comes first: the flow, an abort, a timeout, an outage at the start. */

@@ -28,7 +28,7 @@ export class Waiters {
   readonly rereads: Rereads;
   readonly #looks: Looks;
   readonly #watches = new Map<string, Watch>();
-  readonly #hints: Hints;
+  readonly hints: Hints;
   readonly #options: WaitersOptions;
   readonly #telemetry: Telemetry;
   readonly #subscriptions: () => Subscriptions;
@@ -39,16 +39,14 @@ export class Waiters {
     this.#options = options;
     this.#subscriptions = subscriptions;
     this.#telemetry = telemetry;
-    this.#hints = new Hints(options.hintChannelOf, subscriptions);
+    this.hints = new Hints(options.hintChannelOf, subscriptions);
     this.#looks = new Looks(options.rereadMs, {
       reread: (watch, cause) => {
         this.rereads.request(watch, cause);
       },
-      giveUp: (watch) => {
-        this.#giveUp(watch);
-      },
+      giveUp: (watch) => this.#giveUp(watch),
       followHints: (watch) => {
-        this.#hints.follow(watch);
+        this.hints.follow(watch);
       },
     });
     this.rereads = new Rereads({
@@ -57,8 +55,9 @@ export class Waiters {
         this.#observe(watch, reply, cause);
       },
       failed: (watch, error) => {
-        if (error instanceof FlowUnavailableError) return; // the outage goes on; so does the wait
-        this.#endAll(watch, { kind: 'error', error });
+        // An outage ends no wait.
+        if (!(error instanceof FlowUnavailableError)) this.#endAll(watch, { kind: 'error', error });
+        else if (watch.waiters.size > 0) this.#looks.retry(watch);
       },
     });
   }
@@ -109,7 +108,7 @@ export class Waiters {
     const watch = this.#watches.get(channel);
     if (watch) this.#hearMessage(watch, parseMessage(payload));
     else {
-      const hinted = this.#hints.expired(channel, payload);
+      const hinted = this.hints.expired(channel, payload);
       if (hinted) this.rereads.request(hinted, 'hint');
     }
   }
@@ -164,7 +163,7 @@ export class Waiters {
     this.#looks.schedule.remove(watch);
     this.rereads.drop(watch);
     this.#subscriptions().release(watch.channel);
-    this.#hints.drop(watch);
+    this.hints.drop(watch);
     if (this.#watches.size === 0) this.#options.quiet();
   }
 
@@ -181,7 +180,7 @@ export class Waiters {
     }
     waiter.origin ??= reply.record.origin;
     waiter.boundAt = reply.now;
-    if (watch.hintFrom === Infinity && this.#hints.wanted(watch))
+    if (watch.hintFrom === Infinity && this.hints.wanted(watch))
       watch.hintFrom = performance.now() + HINT_AFTER_MS;
     const found = endingByRecord(watch.flow, waiter, reply.record, reply.now);
     if (found) this.#observe(watch, reply, undefined);
@@ -231,10 +230,12 @@ export class Waiters {
     if (watch.waiters.size > 0) this.rereads.request(watch, cause);
   }
 
-  #giveUp(watch: Watch): void {
+  #giveUp(watch: Watch): boolean {
+    if (this.rereads.promised(watch)) return false;
     const { flow } = watch;
     const text = `the deadline of ${describeFlow(flow)} passed, and Redis could not be asked how it ended`;
     this.#endAll(watch, { kind: 'error', error: new FlowUnavailableError(text, { flow }) });
+    return true;
   }
 
   #endAll(watch: Watch, ending: Ending): void {

@@ -71,8 +71,10 @@ export class WakePath {
         // With an answer outstanding, a silent connection is given up by its socketTimeout.
         if (this.#listening?.ready) this.#listening.post((redis) => redis.ping()).catch(() => undefined);
       },
-      heard: () => {
+      heard: (missed) => {
         options.logger?.debug({ subscriptions: this.subscriptions }, 'wake-ups arrive');
+        // What was told since the last poll is told to nobody again.
+        if (missed) this.waiters.rereadAll('poll');
       },
       missed: () => {
         if (this.waiters.count > 0) {
@@ -91,7 +93,7 @@ export class WakePath {
   }
 
   get healthy(): boolean {
-    return this.waiters.watchCount === 0 || this.#heartbeat.healthy;
+    return this.waiters.watchCount === 0 || !(this.#heartbeat.lost || this.#refusing);
   }
 
   close(error: Error): void {
@@ -124,7 +126,7 @@ export class WakePath {
       },
       restored: (channels) => {
         if (channels.includes(heartbeatChannel)) this.#heartbeat.beat();
-        this.waiters.rereadAll('reconnect', channels);
+        this.waiters.rereadAll('restored', channels);
       },
       refused: (channels, error) => {
         this.#refused(channels, error);
@@ -143,8 +145,11 @@ export class WakePath {
   }
 
   #refused(channels: readonly string[], error: Error): void {
-    if (channels.every((channel) => channel.startsWith('__keyspace@'))) {
+    // One SUBSCRIBE is refused whole: without the hints, which are not needed, the rest may be granted.
+    if (channels.some((channel) => channel.startsWith('__keyspace@'))) {
       this.#hints = false;
+      this.waiters.hints.dropAll();
+      this.#subscriptions?.retryRefused();
       return;
     }
     this.#options.logger?.warn(
@@ -160,8 +165,12 @@ export class WakePath {
     if (notifications !== 'off') this.#hints = await keyspaceEvents(commands, notifications);
   }
 
+  get #refusing(): boolean {
+    return (this.#subscriptions?.refusedCount ?? 0) > 0;
+  }
+
   get #deaf(): boolean {
-    return !this.#heartbeat.healthy || (this.#subscriptions?.refusedCount ?? 0) > 0;
+    return !this.#heartbeat.healthy || this.#refusing;
   }
 
   #pollSoon(ms: number): void {

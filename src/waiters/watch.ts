@@ -14,7 +14,8 @@ export interface Waiter {
 }
 
 /** Why a flow is read again. */
-export type Cause = 'message' | 'deadline' | 'lease' | 'hint' | 'reconnect' | 'poll' | 'sweep' | 'large';
+export type Cause =
+  'message' | 'deadline' | 'lease' | 'hint' | 'restored' | 'poll' | 'sweep' | 'large' | 'retry';
 
 /** One flow that is waited for here: its waiters, and when to look at it next. */
 export class Watch implements Due {
@@ -29,6 +30,8 @@ export class Watch implements Due {
   deadline = Infinity;
   lease = Infinity;
   sweep = Infinity;
+  /** When to repeat a read that failed. */
+  retry = Infinity;
   /** When to give up on a read that was asked how a flow past its deadline ended. */
   giveUp = Infinity;
   /** When to start listening for keyspace hints; Infinity when that is done, or not wanted. */
@@ -52,6 +55,6 @@ export class Watch implements Due {
   }
 
   get next(): number {
-    return Math.min(this.deadline, this.lease, this.sweep, this.hintFrom, this.giveUp);
+    return Math.min(this.deadline, this.lease, this.sweep, this.retry, this.hintFrom, this.giveUp);
   }
 }

@@ -95,6 +95,18 @@ describe.each(VARIANTS)('payloads and ids, by $name', (variant) => {
     }
   });
 
+  it.each([
+    [65_536, true],
+    [65_537, false],
+  ])('without a replyLimit, create hands back a payload of %d bytes: %s', async (bytes, whole) => {
+    const flow = await reach(contract, 'open');
+    await flow.run('settle', settleArguments('COMPLETED', 'x'.repeat(bytes)));
+    const { verdict, record } = await flow.run('create', createArguments({}));
+    expect(verdict).toBe('settled');
+    expect(record!['result'] !== undefined).toBe(whole);
+    expect((await flow.run('read', [])).record!['result']).toHaveLength(bytes);
+  });
+
   it.each(IDS)('an id %s lives in one slot through all its verbs', async (_what, id) => {
     const flow = await contract.flow(id);
     const slots = [flow.key, flow.timer].map((key) => contract.client.cluster('KEYSLOT', key));

@@ -1,75 +1,36 @@
-import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { emptyProject, type EmptyProject } from './project.js';
 
-const root = join(__dirname, '..', '..');
 const programs = join(__dirname, 'programs');
-let project: string;
-
-function run(file: string, args: readonly string[], cwd = project): string {
-  try {
-    return execFileSync(file, args, { cwd, encoding: 'utf8', stdio: 'pipe', timeout: 120_000 });
-  } catch (error) {
-    const { stdout, stderr } = error as { stdout: string; stderr: string };
-    throw new Error(`${file} ${args.join(' ')} failed:\n${stdout}\n${stderr}`, { cause: error });
-  }
-}
-
-const node = (...args: string[]): string => run(process.execPath, args);
-
-function versionOf(name: string): string {
-  const file = require.resolve(`${name}/package.json`, { paths: [root] });
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
-}
+let project: EmptyProject;
 
 beforeAll(() => {
-  project = mkdtempSync(join(tmpdir(), 'flowbroker-package-'));
-  run('npm', ['run', '-s', 'build'], root);
-  run('npm', ['pack', '--silent', '--pack-destination', project], root);
-  const tarball = readdirSync(project).find((file) => file.endsWith('.tgz'))!;
-  writeFileSync(
-    join(project, 'package.json'),
-    JSON.stringify({
-      private: true,
-      dependencies: { flowbroker: `file:${tarball}`, ioredis: versionOf('ioredis') },
-    }),
-  );
-  run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts']);
+  project = emptyProject();
   for (const file of ['esm.mjs', 'cjs.cjs', 'typed.mts'])
-    copyFileSync(join(programs, file), join(project, file));
+    copyFileSync(join(programs, file), join(project.folder, file));
   // The same program once as ESM and once as CommonJS: each has declarations of its own to resolve.
-  copyFileSync(join(programs, 'typed.mts'), join(project, 'typed.cts'));
+  copyFileSync(join(programs, 'typed.mts'), join(project.folder, 'typed.cts'));
 }, 240_000);
 
-afterAll(() => rmSync(project, { recursive: true, force: true }));
+afterAll(() => project.remove());
 
 it('runs from an ES module', () => {
-  expect(node('esm.mjs')).toBe('esm ok\n');
+  expect(project.node('esm.mjs')).toBe('esm ok\n');
 });
 
 it('runs from CommonJS, and hands out its Lua files', () => {
-  expect(node('cjs.cjs')).toBe('cjs ok\n');
+  expect(project.node('cjs.cjs')).toBe('cjs ok\n');
 });
 
 it('compiles and runs from TypeScript, as an ES module and as CommonJS', () => {
-  const types = ['--types', 'node', '--typeRoots', join(root, 'node_modules', '@types')];
-  const options = [
-    '--strict',
-    '--exactOptionalPropertyTypes',
-    '--target',
-    'ES2022',
-    '--module',
-    'NodeNext',
-    ...types,
-  ];
-  node(require.resolve('typescript/bin/tsc'), ...options, 'typed.mts', 'typed.cts');
-  expect(node('typed.mjs')).toBe('typed ok\n');
-  expect(node('typed.cjs')).toBe('typed ok\n');
+  project.compile('typed.mts', 'typed.cts');
+  expect(project.node('typed.mjs')).toBe('typed ok\n');
+  expect(project.node('typed.cjs')).toBe('typed ok\n');
 }, 60_000);
 
 it('publishes nothing but dist, lua and what npm always adds', () => {
-  const entries = readdirSync(join(project, 'node_modules', 'flowbroker')).sort();
+  const entries = readdirSync(join(project.folder, 'node_modules', 'flowbroker')).sort();
   expect(entries.filter((name) => !/^(README|CHANGELOG)\.md$/.test(name))).toEqual(
     expect.arrayContaining(['LICENSE', 'dist', 'lua', 'package.json']),
   );
@@ -78,6 +39,6 @@ it('publishes nothing but dist, lua and what npm always adds', () => {
 });
 
 it('has no runtime dependency of its own', () => {
-  const file = join(project, 'node_modules', 'flowbroker', 'package.json');
+  const file = join(project.folder, 'node_modules', 'flowbroker', 'package.json');
   expect(JSON.parse(readFileSync(file, 'utf8'))).not.toHaveProperty('dependencies');
 });

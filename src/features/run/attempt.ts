@@ -3,11 +3,13 @@ import { isTerminal } from '../../contract/status.js';
 import { deleted, settlementOf, superseded, type Ending, type Settlement } from '../../waiters/ending.js';
 import { Wait } from '../../waiters/wait.js';
 import type { Core } from '../../waiters/core.js';
+import type { Due } from '../../waiters/schedule.js';
 import {
   describeFlow,
   FlowClosedError,
   FlowFailedError,
   FlowOwnerLostError,
+  FlowUnavailableError,
   type FlowName,
 } from '../../errors.js';
 import { endReasonOf } from '../../waiters/outcome.js';
@@ -17,6 +19,9 @@ import type { RunHandler, RunPlan } from './plan.js';
 
 // Most handlers take longer than this; those that do not are spared the subscription.
 const WATCH_AFTER_MS = 50;
+
+// What the deadline's own ending may take to arrive; after that the flow is over whether or not Redis can say so.
+const OVERDUE_MS = 800;
 
 /** What an attempt came to: the flow ended, with whose value; or it goes on elsewhere and must be followed. */
 export type AttemptEnd =
@@ -30,16 +35,20 @@ export class Attempt<T> {
   readonly #flow: FlowName;
   readonly #plan: RunPlan;
   readonly #record: StoredRecord;
+  readonly #remainingMs: number;
   readonly #controller = new AbortController();
+  #lease: Lease | undefined;
+  #watchTimer: NodeJS.Timeout | undefined;
   #watching: Wait<Ending> | undefined;
   #abandoned = false;
   #finished = false;
 
-  constructor(core: Core, flow: FlowName, plan: RunPlan, record: StoredRecord) {
+  constructor(core: Core, flow: FlowName, plan: RunPlan, record: StoredRecord, now: number) {
     this.#core = core;
     this.#flow = flow;
     this.#plan = plan;
     this.#record = record;
+    this.#remainingMs = record.deadlineAt - now;
   }
 
   /** Rejects with the handler's failure, once committed, or with what became of the flow instead. */
@@ -50,7 +59,7 @@ export class Attempt<T> {
     const lost = new Promise<AttemptEnd>((resolve) => {
       lose = resolve;
     });
-    const lease = new Lease(
+    this.#lease = new Lease(
       this.#core,
       this.#flow,
       { fence, owner: this.#core.brokerId, leaseMs },
@@ -60,9 +69,9 @@ export class Attempt<T> {
         if (!(error instanceof FlowOwnerLostError)) lose(Promise.resolve({ kind: 'elsewhere' }));
       },
     );
-    const watch = setTimeout(() => {
-      this.#watch(lose);
-    }, WATCH_AFTER_MS);
+    this.#watchSoon(lose);
+    const overdue = this.#overdue(lose);
+    this.#core.waiters.schedule(overdue, this.#remainingMs + OVERDUE_MS);
     const context = { signal: this.#controller.signal, fence, attempt, coordinated: true };
     const finished = (async () => handler(context))()
       .finally(() => {
@@ -76,10 +85,9 @@ export class Attempt<T> {
       return await Promise.race([finished, lost]);
     } finally {
       finished.catch(() => undefined); // a handler that goes on after its flow was lost has nobody left to tell
-      lease.stop();
-      clearTimeout(watch);
       this.#finished = true;
-      this.#watching?.stop(new FlowClosedError('the attempt is over', { flow: this.#flow }));
+      this.#core.waiters.unschedule(overdue);
+      this.#letGo();
     }
   }
 
@@ -88,7 +96,25 @@ export class Attempt<T> {
     if (this.#abandoned) return;
     this.#abandoned = true;
     this.#controller.abort(reason);
+    this.#letGo(); // a handler that does not heed its signal must not renew what is released
     await this.#core.verbs.release(this.#flow, this.#record.fence, this.#core.brokerId);
+  }
+
+  /** Ends the attempt when its flow must be over, handler or commit under way or not. */
+  #overdue(lose: (end: Promise<AttemptEnd>) => void): Due {
+    const due = (): void => {
+      const text = `the deadline of ${describeFlow(this.#flow)} passed, and Redis could not be asked how it ended`;
+      const error = new FlowUnavailableError(text, { flow: this.#flow });
+      this.#controller.abort(error);
+      lose(Promise.reject(error));
+    };
+    return { at: 0, slot: -1, due };
+  }
+
+  #letGo(): void {
+    this.#lease?.stop();
+    clearTimeout(this.#watchTimer);
+    this.#watching?.stop(new FlowClosedError('the attempt is over', { flow: this.#flow }));
   }
 
   async #fail(thrown: unknown): Promise<AttemptEnd> {
@@ -128,9 +154,29 @@ export class Attempt<T> {
     this.#watching = watching;
     watching.begin((line) => verbs.read(this.#flow, line)).catch(() => undefined); // its failure is the ending
     void watching.outcome.then((ending) => {
-      if (this.#finished || ending.kind === 'lapsed') return;
-      this.#controller.abort(endReasonOf(this.#flow, ending, this.#plan.settings.payloads));
+      if (this.#finished || this.#abandoned || ending.kind === 'lapsed') return;
+      // An outage while it began to listen says nothing of the flow; the lease tells when it lasts too long.
+      const unheard = watching.origin === undefined && ending.kind === 'error';
+      if (unheard && ending.error instanceof FlowUnavailableError) {
+        this.#watchSoon(lose);
+        return;
+      }
+      this.#controller.abort(this.#reasonOf(ending));
       lose(ending.kind === 'error' ? Promise.reject(ending.error) : Promise.resolve(ending));
     });
+  }
+
+  #watchSoon(lose: (end: Promise<AttemptEnd>) => void): void {
+    this.#watchTimer = setTimeout(() => {
+      this.#watch(lose);
+    }, WATCH_AFTER_MS);
+  }
+
+  #reasonOf(ending: Ending): Error {
+    try {
+      return endReasonOf(this.#flow, ending, this.#plan.settings.payloads);
+    } catch (error) {
+      return error as Error; // it ended with an error that cannot be decoded here
+    }
   }
 }

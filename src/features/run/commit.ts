@@ -1,4 +1,4 @@
-import { errorInfoOf } from '../../contract/error-info.js';
+import { errorInfoOf, type ErrorInfo } from '../../contract/error-info.js';
 import type { Reply, SettleVerdict } from '../../contract/replies.js';
 import type { SettlePlan } from '../../broker/verbs.js';
 import type { Settings } from '../../broker/settings.js';
@@ -7,6 +7,7 @@ import type { Core } from '../../waiters/core.js';
 
 const PAUSE_MS = 100;
 const SHORT_MESSAGE = 1_000;
+const BARE: ErrorInfo = { name: 'Error', message: '' };
 
 /** What a handler came to, encoded. `refused` is why its value could not be, which fails the flow. */
 export interface Encoded {
@@ -24,19 +25,21 @@ export function encodeResult(settings: Settings, flow: FlowName, fence: number, 
   }
 }
 
-/** An error that cannot be encoded whole goes without its data, so that waiters learn of the failure at least. */
+/** An error that cannot be encoded whole goes without its data, or bare, so that waiters learn of the failure at least. */
 export function encodeFailure(settings: Settings, flow: FlowName, fence: number, thrown: unknown): Encoded {
-  const info = errorInfoOf(thrown);
-  const encode = (value: unknown): string | Buffer => settings.payloads.encode(flow, 'error', value);
-  let payload: string | Buffer;
-  try {
-    payload = encode(info);
-  } catch {
-    const { name, message, code } = info;
-    const short = { name: name.slice(0, SHORT_MESSAGE), message: message.slice(0, SHORT_MESSAGE) };
-    payload = encode(code === undefined ? short : { ...short, code: code.slice(0, SHORT_MESSAGE) });
+  const { data, ...rest } = errorInfoOf(thrown);
+  const name = rest.name.slice(0, SHORT_MESSAGE);
+  const short = { ...rest, name, message: rest.message.slice(0, SHORT_MESSAGE) };
+  let refused: unknown;
+  for (const info of [data === undefined ? rest : { ...rest, data }, short, BARE]) {
+    try {
+      const payload = settings.payloads.encode(flow, 'error', info);
+      return { plan: { status: 'FAILED', payload, options: { fence } }, refused: undefined };
+    } catch (error) {
+      refused ??= error;
+    }
   }
-  return { plan: { status: 'FAILED', payload, options: { fence } }, refused: undefined };
+  throw refused;
 }
 
 export function freshUntilOf(settings: Settings, flow: FlowName, value: unknown): number | undefined {

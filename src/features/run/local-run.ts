@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { MAX_BYTES } from '../../broker/settings.js';
 import type { CreateVerdict, Reply, StoredRecord } from '../../contract/replies.js';
 import { isTerminal } from '../../contract/status.js';
 import {
@@ -44,6 +45,7 @@ export class LocalRun<T> {
   #attempt: Attempt<T> | undefined;
   #following: Wait<Ending> | undefined;
   #freed: Promise<void> | undefined;
+  #asking = false;
 
   constructor(core: Core, flow: FlowName, plan: RunPlan, handler: RunHandler<T>) {
     this.#core = core;
@@ -115,6 +117,8 @@ export class LocalRun<T> {
     this.#over.abort(reason);
     this.#following?.stop(reason as Error);
     this.#freed ??= this.#attempt?.abandon(reason);
+    // What is being asked may make this process the owner: the flow is freed as soon as that is known.
+    if (this.#asking) await this.result.catch(() => undefined);
     // An owner that cannot release is followed by another when its lease ends.
     await this.#freed?.catch(() => undefined);
   }
@@ -142,7 +146,7 @@ export class LocalRun<T> {
         origin = next;
         continue;
       }
-      const ended = await this.#own(record);
+      const ended = await this.#own(record, reply.now);
       if (ended) return ended;
       origin = record.origin;
     }
@@ -161,7 +165,9 @@ export class LocalRun<T> {
       minFreshMs: minFreshMs || undefined,
       rejectFence,
       origin,
+      replyLimit: MAX_BYTES,
     };
+    this.#asking = true;
     try {
       return await this.#core.verbs.create(this.#flow, {
         request: this.#core.verbs.request(),
@@ -173,6 +179,8 @@ export class LocalRun<T> {
       if (!(runUncoordinated && origin === undefined && error instanceof FlowUnavailableError)) throw error;
       this.#core.logger?.warn({ flow: this.#flow }, 'Redis is unreachable: the handler runs uncoordinated');
       return undefined;
+    } finally {
+      this.#asking = false;
     }
   }
 
@@ -194,10 +202,10 @@ export class LocalRun<T> {
     return this.#resultOf(ending.settlement);
   }
 
-  async #own(record: StoredRecord): Promise<RunResult<T> | undefined> {
-    const attempt = new Attempt<T>(this.#core, this.#flow, this.#plan, record);
+  async #own(record: StoredRecord, now: number): Promise<RunResult<T> | undefined> {
+    const attempt = new Attempt<T>(this.#core, this.#flow, this.#plan, record, now);
     this.#attempt = attempt;
-    if (this.#over.signal.aborted) void this.abandon(this.#over.signal.reason);
+    if (this.#over.signal.aborted) await this.abandon(this.#over.signal.reason);
     this.#over.signal.throwIfAborted();
     try {
       const end = await attempt.run(this.#handler);
@@ -209,6 +217,7 @@ export class LocalRun<T> {
   }
 
   async #runUncoordinated(): Promise<RunResult<T>> {
+    this.#over.signal.throwIfAborted();
     const result = await this.#handler({
       signal: this.#over.signal,
       fence: 0,

@@ -26,9 +26,9 @@ export class Runs {
     handler: RunHandler<T>,
     limits: CallerLimits,
   ): Promise<RunResult<T>> {
-    limits.signal?.throwIfAborted();
     const key = `${flow.type}:${flow.id}`;
     for (;;) {
+      limits.signal?.throwIfAborted();
       if (this.#closed) throw new FlowClosedError('the broker is closed', { flow });
       const standing = this.#local.get(key) as LocalRun<T> | undefined;
       const run = standing && !standing.abandoned ? standing : this.#start(key, flow, plan, handler);

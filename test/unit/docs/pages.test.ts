@@ -1,0 +1,64 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as flowbroker from '../../../src/index.js';
+
+const root = join(__dirname, '..', '..', '..');
+const page = (name: string): string => readFileSync(join(root, name), 'utf8');
+
+/** The first cells of a page's table rows that name code. */
+function firstCells(text: string): string[][] {
+  return [...text.matchAll(/^\| `([^`]+)` \| (?:`([^`]+)` )?/gm)].map(([, first, second]) => [
+    first!,
+    second ?? '',
+  ]);
+}
+
+it('describes every error that is exported, and no other', () => {
+  const described = firstCells(page('docs/errors.md')).map(([code, name]) => `${code!} ${name!}`);
+  const exported = Object.entries(flowbroker).flatMap(([name, value]) => {
+    if (typeof value !== 'function' || !/^Flow\w+Error$/.test(name)) return [];
+    const error = new (value as new (message: string) => flowbroker.FlowError)('');
+    return [`${error.code} ${name}`];
+  });
+  expect(described.sort()).toEqual(exported.sort());
+});
+
+it('describes every option, with its default, and no other', () => {
+  const [, brokerPart = '', flowPart = ''] = page('docs/guide.md').split(/^### (?:createBroker|define)$/m);
+  const defaults = (part: string): Record<string, string> =>
+    Object.fromEntries(
+      [...part.matchAll(/^\| `(\w+)` \| ([^|]*) \|/gm)].map(([, name, text]) => [name!, text!.trim()]),
+    );
+  const plain = (value: unknown): string => String(value).replace(/\B(?=(\d{3})+$)/g, ',');
+  const { broker, flow } = flowbroker.DEFAULTS;
+  for (const [part, values] of [
+    [brokerPart, broker],
+    [flowPart, flow],
+  ] as const) {
+    const described = defaults(part);
+    for (const [name, value] of Object.entries(values)) {
+      expect(described).toHaveProperty(name);
+      if (typeof value === 'number' && name !== 'maxAttempts') expect(described[name]).toBe(plain(value));
+    }
+  }
+  expect(Object.keys(defaults(brokerPart)).sort()).toEqual(
+    [...Object.keys(broker), 'logger', 'redis'].sort(),
+  );
+  expect(Object.keys(defaults(flowPart)).sort()).toEqual(
+    [...Object.keys(flow), 'codec', 'freshUntil', 'retentionMs'].sort(),
+  );
+});
+
+it('links only to files that are there', () => {
+  for (const name of [
+    'README.md',
+    'docs/guide.md',
+    'docs/contract.md',
+    'docs/errors.md',
+    'examples/README.md',
+  ]) {
+    for (const [, target] of page(name).matchAll(/\]\((?!https?:)([^)#]+)/g)) {
+      expect({ name, target, there: existsSync(join(root, name, '..', target!)) }).toMatchObject({ there: true });
+    }
+  }
+});
