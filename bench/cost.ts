@@ -7,7 +7,7 @@ import type { Figure } from './figures.js';
 const PENDING = 20_000;
 const ALONE = 500;
 const IN_FLIGHT = 256;
-const SENT = ['subscribe', 'unsubscribe', 'evalsha', 'eval', 'ping', 'hello'];
+const SENT = ['subscribe', 'unsubscribe', 'evalsha', 'eval'];
 const IDLE_MS = 3_000;
 
 setFlagsFromString('--expose-gc');
@@ -25,6 +25,15 @@ async function sent(redis: Redis): Promise<number> {
 
 async function usedBytes(redis: Redis): Promise<number> {
   return Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1]);
+}
+
+/** Resolves once nothing is sent any more. */
+async function quiet(redis: Redis): Promise<void> {
+  for (let before = -1, now = 0; now !== before;) {
+    before = now;
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    now = await sent(redis);
+  }
 }
 
 async function settleEach(flows: Flows<number>, label: string, atOnce: number): Promise<void> {
@@ -60,22 +69,20 @@ export async function cost(url: string): Promise<Figure[]> {
   await Promise.all(ids.map((id) => flows.create(id, { metadata: {} })));
   const bytes = ((await usedBytes(redis)) - bytesBefore) / PENDING;
 
+  await quiet(redis);
   collect();
   const heapBefore = process.memoryUsage().heapUsed;
-  const stop = new AbortController();
-  const waits = ids.map((id) => flows.wait(id, { signal: stop.signal }));
-  const ended = Promise.allSettled(waits);
-  while (broker.stats().subscriptions < PENDING) await new Promise(setImmediate);
-  await flows.get('none'); // behind every read of a wait
+  const waits = ids.map((id) => flows.wait(id));
+  await quiet(redis); // behind every read of a wait
   collect();
   const heap = (process.memoryUsage().heapUsed - heapBefore) / PENDING;
 
   const idleBefore = await sent(redis);
   await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
   const idle = (await sent(redis)) - idleBefore;
-  stop.abort();
-  await ended;
+  const ended = Promise.allSettled(waits);
   await broker.close();
+  await ended;
   redis.disconnect();
   const most = (value: number): Figure['bound'] => ({ at: 'most', value });
   return [

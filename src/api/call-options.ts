@@ -41,12 +41,16 @@ export function createPlan<M>(
   options: CreateCallOptions<M> | undefined,
   request: string,
 ): CreatePlan {
+  const encoded = settings.payloads.encode(flow, 'metadata', options?.metadata);
+  if (options === undefined) {
+    return { request, timeoutMs: settings.timeoutMs, metadata: encoded, options: settings.createOptions };
+  }
   knownOptions('the options of create', options, CREATE);
-  const { metadata, timeoutMs, conflict, reuse, minFreshMs, rejectFence } = options ?? {};
+  const { timeoutMs, conflict, reuse, minFreshMs, rejectFence } = options;
   return {
     request,
     timeoutMs: checkTimeout(timeoutMs, settings.timeoutMs),
-    metadata: settings.payloads.encode(flow, 'metadata', metadata),
+    metadata: encoded,
     options: {
       retention: settings.retention,
       conflict:

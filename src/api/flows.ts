@@ -1,7 +1,6 @@
 import { errorInfoOf } from '../contract/error-info.js';
 import { checkId } from '../contract/keys.js';
-import type { FlowStatus, SettleStatus } from '../contract/status.js';
-import { STATUSES } from '../contract/status.js';
+import { STATUSES, type FlowStatus, type SettleStatus } from '../contract/status.js';
 import { lacksPayload, type CreateVerdict, type Reply, type StoredRecord } from '../contract/replies.js';
 import { FlowInvalidArgumentError, type FlowName } from '../errors.js';
 import { flowRecord, type FlowRecord, type Sent } from '../broker/record.js';
@@ -9,8 +8,8 @@ import { checkFence, statusList, type Settings } from '../broker/settings.js';
 import type { CreatePlan } from '../broker/verbs.js';
 import { list } from '../features/list.js';
 import { freshUntilOf } from '../features/run/commit.js';
-import type { RunHandler } from '../features/run/plan.js';
 import type { RunResult } from '../features/run/local-run.js';
+import type { RunHandler } from '../features/run/plan.js';
 import { open, wait } from '../features/wait.js';
 import { superseded } from '../waiters/ending.js';
 import { knownOptions, oneOf } from '../options.js';
@@ -68,9 +67,13 @@ export class Flows<T = unknown, M = unknown> {
    * @example
    * const tokens = await logins.wait(state, { signal: request.signal });
    */
-  async wait(id: string, options?: WaitCallOptions): Promise<T> {
-    const limits = waitLimits(options);
-    return (await wait(this.#base.core, this.#settings, this.#flow(id), limits)) as T;
+  wait(id: string, options?: WaitCallOptions): Promise<T> {
+    // Not async: a suspended function holds more memory than the wait itself.
+    try {
+      return wait(this.#base.core, this.#settings, this.#flow(id), waitLimits(options)) as Promise<T>;
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /**
@@ -163,8 +166,7 @@ export class Flows<T = unknown, M = unknown> {
     const flow = this.#flow(id);
     knownOptions('the options of delete', options, ['fence', 'statuses']);
     const fence = checkFence('fence', options?.fence);
-    const statuses =
-      options?.statuses === undefined ? undefined : statusList('statuses', options.statuses, STATUSES);
+    const statuses = options?.statuses && statusList('statuses', options.statuses, STATUSES);
     const { verdict, record } = await this.#base.core.verbs.delete(flow, { fence, statuses });
     const shown = record && this.#record(flow, record);
     if (verdict === 'mismatch' && shown) return { verdict, record: shown };
@@ -236,8 +238,8 @@ export class Flows<T = unknown, M = unknown> {
     given?: SettleCallOptions,
     freshUntil?: number,
   ): Promise<SettleResult<T, M>> {
-    const { verbs } = this.#base.core;
     const options = settleOptions(given, freshUntil);
+    const { verbs } = this.#base.core;
     return verbs
       .settle(flow, { request: verbs.request(), status, payload, options })
       .then(({ verdict, record }) => {

@@ -1,5 +1,6 @@
 import { jsonCodec, type Codec } from '../contract/codec.js';
 import { checkType } from '../contract/keys.js';
+import type { CreateOptions } from '../contract/scripts.js';
 import { TERMINAL_STATUSES, type TerminalStatus } from '../contract/status.js';
 import { FlowInvalidArgumentError } from '../errors.js';
 import {
@@ -24,6 +25,8 @@ export interface Settings {
   readonly maxAttempts: number;
   readonly reuse: string | undefined;
   readonly minFreshMs: number;
+  /** What create is asked where the caller gives no options. */
+  readonly createOptions: CreateOptions;
   readonly freshUntil: ((result: never) => number | undefined) | undefined;
   readonly payloads: Payloads;
 }
@@ -48,14 +51,18 @@ export function settingsOf<T>(type: unknown, options: FlowOptions<T> = {}): Sett
   knownOptions('the options of define', options, NAMES);
   const { flow } = DEFAULTS;
   functionOrNone('freshUntil', options.freshUntil);
+  const retention = retentionOf(options.retentionMs);
+  const reuse = reuseOf(options.reuse);
+  const minFreshMs = checkMinFresh(options.minFreshMs, flow.minFreshMs);
   return {
     type: checkType(type),
     timeoutMs: checkTimeout(options.timeoutMs, flow.timeoutMs),
-    retention: retentionOf(options.retentionMs),
+    retention,
     leaseMs: checkLease(options.leaseMs, flow.leaseMs),
     maxAttempts: checkAttempts(options.maxAttempts, flow.maxAttempts),
-    reuse: reuseOf(options.reuse),
-    minFreshMs: checkMinFresh(options.minFreshMs, flow.minFreshMs),
+    reuse,
+    minFreshMs,
+    createOptions: { retention, reuse, minFreshMs: minFreshMs || undefined },
     freshUntil: options.freshUntil,
     payloads: new Payloads(
       codecOf(options.codec),

@@ -37,6 +37,7 @@ export function open(
   const waiting = new Wait(core.waiters, flow, options, (ending) =>
     outcomeOf(flow, ending, settings.payloads),
   );
+  waiting.outcome.catch(() => undefined); // whoever never awaits it must not crash for it
   const reply = waiting.begin((line) => core.verbs.create(flow, plan, line));
   return {
     reply,

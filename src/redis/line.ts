@@ -17,6 +17,7 @@ export class Line {
   readonly #deadlines: Deadlines;
   #held: (() => void)[] = [];
   #corked: Corkable | undefined;
+  #inTick = false;
   #ended = false;
 
   constructor(redis: Redis, timeoutMs: number) {
@@ -78,6 +79,13 @@ export class Line {
     return this.#write(call);
   }
 
+  /** What is sent meanwhile goes out in one write at the end. */
+  together(send: () => void): void {
+    if (!this.#corked) this.#cork();
+    send();
+    this.#uncork();
+  }
+
   /** Lets go of the connection, which stays as it is; what is under way ends as closed. */
   detach(): void {
     this.#ended = true;
@@ -108,7 +116,7 @@ export class Line {
   }
 
   #write<T>(call: (redis: Redis) => Promise<T>): Promise<T> {
-    this.#cork();
+    this.#bundle();
     return call(this.redis);
   }
 
@@ -117,17 +125,31 @@ export class Line {
     if (this.redis.status === 'wait') this.redis.connect().catch(() => undefined);
   }
 
-  // ioredis writes each command by itself: corking its socket for the tick halves the cost of a busy tick (measured).
-  #cork(): void {
+  // ioredis writes each command by itself. The first of a tick goes at once, for its latency; those that follow in the same
+  // tick are held for one write, which halves their cost (measured).
+  #bundle(): void {
     if (this.#corked) return;
+    if (this.#inTick) this.#cork();
+    else {
+      this.#inTick = true;
+      process.nextTick(this.#endTick);
+    }
+  }
+
+  readonly #endTick = (): void => {
+    this.#inTick = false;
+    this.#uncork();
+  };
+
+  #cork(): void {
     const { stream } = this.redis as unknown as { stream?: Partial<Corkable> };
     if (typeof stream?.cork !== 'function' || typeof stream.uncork !== 'function') return;
-    const corked = stream as Corkable;
-    this.#corked = corked;
-    corked.cork();
-    process.nextTick(() => {
-      this.#corked = undefined;
-      corked.uncork();
-    });
+    this.#corked = stream as Corkable;
+    this.#corked.cork();
+  }
+
+  #uncork(): void {
+    this.#corked?.uncork();
+    this.#corked = undefined;
   }
 }

@@ -168,12 +168,11 @@ export class Subscriptions {
       for (const read of reads) read(this.#commands);
       return;
     }
-    if (joining.length > 0) this.#answered = this.#subscribe(joining);
-    if (this.#protocol === 3) {
-      for (const read of reads) read(this.#listening);
-    } else if (reads.length > 0) {
-      this.#readWhenAnswered(reads);
-    }
+    this.#listening.together(() => {
+      if (joining.length > 0) this.#answered = this.#subscribe(joining);
+      if (this.#protocol === 3) for (const read of reads) read(this.#listening);
+      else if (reads.length > 0) this.#readWhenAnswered(reads);
+    });
   }
 
   #readWhenAnswered(reads: ((line: Line) => void)[]): void {

@@ -3,6 +3,7 @@ import { describeFlow, FlowWaitTimeoutError, type FlowName } from '../errors.js'
 import type { Line } from '../redis/line.js';
 import type { Ending } from './ending.js';
 import type { Due } from './schedule.js';
+import { onAbort } from './signals.js';
 import type { Waiter } from './watch.js';
 import type { Waiters } from './waiters.js';
 
@@ -45,7 +46,6 @@ export class Wait<T> implements Waiter, Due {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    this.outcome.catch(() => undefined); // whoever never awaits it must not crash for it
   }
 
   /** Registers, subscribes and makes the first call. Rejects as that does, or when the wait is ended before it answers. */
@@ -53,9 +53,13 @@ export class Wait<T> implements Waiter, Due {
     const { signal, timeoutMs } = this.#options;
     return new Promise<R>((resolve, reject) => {
       this.#rejectBegin = reject;
-      signal?.addEventListener('abort', this, { once: true });
+      if (signal) onAbort(signal, this);
       if (timeoutMs !== undefined) this.#waiters.schedule(this, timeoutMs);
-      this.#waiters.begin(this.#flow, this, first, resolve, (error) => {
+      const bound = (reply: R): void => {
+        this.#rejectBegin = undefined;
+        resolve(reply);
+      };
+      this.#waiters.begin(this.#flow, this, first, bound, (error) => {
         this.end({ kind: 'error', error });
       });
     });

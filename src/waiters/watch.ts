@@ -1,4 +1,5 @@
 import type { FlowName } from '../errors.js';
+import { Crowd } from './crowd.js';
 import type { Ending } from './ending.js';
 import type { Due } from './schedule.js';
 
@@ -21,7 +22,7 @@ export type Cause =
 export class Watch implements Due {
   readonly flow: FlowName;
   readonly channel: string;
-  readonly waiters = new Set<Waiter>();
+  readonly waiters = new Crowd<Waiter>();
   /** How many of the waiters could take the flow over. */
   followers = 0;
   at = 0;

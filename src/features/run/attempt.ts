@@ -57,7 +57,10 @@ export class Attempt<T> {
     const { leaseMs } = this.#plan;
     let lose: (end: Promise<AttemptEnd>) => void = () => undefined;
     const lost = new Promise<AttemptEnd>((resolve) => {
-      lose = resolve;
+      lose = (end) => {
+        end.catch(() => undefined); // the first counts; what comes with it must not crash the process
+        resolve(end);
+      };
     });
     this.#lease = new Lease(
       this.#core,

@@ -1,4 +1,3 @@
-import { setMaxListeners } from 'node:events';
 import { MAX_BYTES } from '../../broker/settings.js';
 import type { CreateVerdict, Reply, StoredRecord } from '../../contract/replies.js';
 import { isTerminal } from '../../contract/status.js';
@@ -13,6 +12,7 @@ import { deleted, settlementOf, superseded, type Ending, type Settlement } from 
 import { Wait } from '../../waiters/wait.js';
 import type { Core } from '../../waiters/core.js';
 import { resultOf } from '../../waiters/outcome.js';
+import { onAbort } from '../../waiters/signals.js';
 import { Attempt } from './attempt.js';
 import type { RunHandler, RunPlan } from './plan.js';
 
@@ -40,8 +40,7 @@ export class LocalRun<T> {
   readonly #plan: RunPlan;
   readonly #handler: RunHandler<T>;
   readonly #over = new AbortController();
-  readonly #closing = new AbortController();
-  #callers = 0;
+  readonly #callers = new Set<(error: Error) => void>();
   #attempt: Attempt<T> | undefined;
   #following: Wait<Ending> | undefined;
   #freed: Promise<void> | undefined;
@@ -52,7 +51,6 @@ export class LocalRun<T> {
     this.#flow = flow;
     this.#plan = plan;
     this.#handler = handler;
-    setMaxListeners(0, this.#closing.signal); // every caller listens, and any number is fine
     this.result = this.#execute();
     this.result.catch(() => undefined); // each caller has a promise of its own
   }
@@ -67,36 +65,31 @@ export class LocalRun<T> {
 
   join(limits: CallerLimits): Promise<RunResult<T>> {
     const { signal, waitMs } = limits;
-    this.#callers++;
     return new Promise((resolve, reject) => {
       let timer: NodeJS.Timeout | undefined;
-      const left = (reason: Error): void => {
-        done();
-        reject(reason);
-        if (this.#callers === 0) void this.abandon(reason);
-      };
-      const onAbort = (): void => {
-        left(signal?.reason as Error);
-      };
-      const onClose = (): void => {
-        done();
-        reject(this.#closing.signal.reason as Error);
-      };
       const done = (): void => {
-        this.#callers--;
-        this.#closing.signal.removeEventListener('abort', onClose);
+        this.#callers.delete(dismiss);
         clearTimeout(timer);
-        signal?.removeEventListener('abort', onAbort);
+        signal?.removeEventListener('abort', onSignal);
       };
-      signal?.addEventListener('abort', onAbort, { once: true });
-      this.#closing.signal.addEventListener('abort', onClose, { once: true });
+      const dismiss = (error: Error): void => {
+        done();
+        reject(error);
+      };
+      const leave = (reason: Error): void => {
+        dismiss(reason);
+        if (this.#callers.size === 0) void this.abandon(reason);
+      };
+      const onSignal = (): void => {
+        leave(signal?.reason as Error);
+      };
+      this.#callers.add(dismiss);
+      if (signal) onAbort(signal, onSignal);
       if (waitMs !== undefined) {
+        const flow = this.#flow;
+        const text = `waited ${String(waitMs)} ms for ${describeFlow(flow)}`;
         timer = setTimeout(() => {
-          left(
-            new FlowWaitTimeoutError(`waited ${String(waitMs)} ms for ${describeFlow(this.#flow)}`, {
-              flow: this.#flow,
-            }),
-          );
+          leave(new FlowWaitTimeoutError(text, { flow }));
         }, waitMs);
       }
       this.result.then(
@@ -125,7 +118,7 @@ export class LocalRun<T> {
 
   /** The broker closes: callers are told at once, even if their handler does not heed its signal. */
   async close(error: Error): Promise<void> {
-    this.#closing.abort(error);
+    for (const dismiss of [...this.#callers]) dismiss(error);
     await this.abandon(error);
   }
 
