@@ -31,14 +31,11 @@ export async function throughput(url: string): Promise<Figure[]> {
     floor: (id) => floor.flow(id, TEXT),
     open: async (id) => {
       const { outcome } = await flows.open(id);
-      void flows.complete(id, PAYLOAD);
-      return outcome;
+      return Promise.all([outcome, flows.complete(id, PAYLOAD)]);
     },
     separate: async (id) => {
       await flows.create(id);
-      const outcome = flows.wait(id);
-      void flows.complete(id, PAYLOAD);
-      return outcome;
+      return Promise.all([flows.wait(id), flows.complete(id, PAYLOAD)]);
     },
   };
   const rates = { floor: [] as number[], open: [] as number[], separate: [] as number[] };

@@ -135,8 +135,13 @@ describe('a caller that aborts', () => {
     const { here } = pair();
     const id = bed.id();
     const work = worker();
-    const error = await failureOf(here.run(id, work.handler, { waitMs: 20 }), 'ERR_FLOW_WAIT_TIMEOUT');
-    expect(await work.aborted).toBe(error);
+    const stop = new AbortController();
+    const first = here.run(id, work.handler, { signal: stop.signal });
+    await work.began;
+    const last = failureOf(here.run(id, never, { waitMs: 20 }), 'ERR_FLOW_WAIT_TIMEOUT');
+    stop.abort(new Error('went away'));
+    await expect(first).rejects.toThrow('went away');
+    expect(await work.aborted).toBe(await last);
     expect(await here.run(id, () => 'next')).toBe('next');
   });
 });

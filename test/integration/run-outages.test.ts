@@ -126,7 +126,8 @@ describe('a short outage of the server', () => {
     });
     await began.opened;
     const joiner = b.define<string>('elsewhere').run('a', never);
-    await until('it waits', () => b.stats().waiters === 1);
+    await until('it waits and listens', () => b.stats().waiters === 1 && b.stats().listening);
+    await b.define('elsewhere').get('a'); // whatever it asked before is answered before this
     await bed.server.pause();
     await failureOf(b.define('elsewhere').get('a'), 'ERR_FLOW_UNAVAILABLE');
     await bed.server.resume();

@@ -134,7 +134,8 @@ describe('servers are gone', () => {
     async (_how, end) => {
       const child = spawnTs(HOLDER, { stdio: ['ignore', 'ignore', 'ignore'] });
       const held = await message<Held>(child);
-      const closed = once(await connected(held.port), 'close');
+      const socket = await connected(held.port);
+      const closed = new Promise((resolve) => socket.once('close', resolve)); // also after a reset
       const exited = once(child, 'exit');
       end(child);
       await Promise.all([exited, closed]);

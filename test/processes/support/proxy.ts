@@ -1,0 +1,111 @@
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { frames, isMessage } from './frames.js';
+
+interface Pair {
+  readonly client: Socket;
+  readonly server: Socket;
+}
+
+/** A TCP proxy before a server, for what a network does: cut, freeze, and lose what the server says unasked. */
+export class Proxy {
+  /** While true, published messages do not reach the clients; everything else does. */
+  swallowing = false;
+  /** Messages swallowed, but for heartbeats. */
+  swallowed = 0;
+  readonly #target: number;
+  readonly #pairs = new Set<Pair>();
+  #server: Server;
+  #port = 0;
+
+  private constructor(target: number) {
+    this.#target = target;
+    this.#server = this.#listener();
+  }
+
+  static async start(target: number): Promise<Proxy> {
+    const proxy = new Proxy(target);
+    await proxy.#listen();
+    return proxy;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.#port}`;
+  }
+
+  get connections(): number {
+    return this.#pairs.size;
+  }
+
+  /** Drops every connection and refuses new ones. */
+  async cut(): Promise<void> {
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    for (const pair of this.#pairs) drop(pair);
+    await closed;
+  }
+
+  /** Accepts connections again. */
+  async mend(): Promise<void> {
+    this.#server = this.#listener();
+    await this.#listen();
+  }
+
+  /** The connections there are fall silent both ways, and stay open. New ones work. */
+  freeze(): void {
+    for (const { client, server } of this.#pairs) {
+      client.pause();
+      server.pause();
+    }
+  }
+
+  /** What was held back goes on its way. */
+  thaw(): void {
+    for (const { client, server } of this.#pairs) {
+      client.resume();
+      server.resume();
+    }
+  }
+
+  async stop(): Promise<void> {
+    if (this.#server.listening) await this.cut();
+  }
+
+  #listener(): Server {
+    return createServer((client) => {
+      const server = connect(this.#target, '127.0.0.1');
+      const pair = { client, server };
+      this.#pairs.add(pair);
+      for (const socket of [client, server]) {
+        socket.setNoDelay(true);
+        socket.on('error', () => undefined);
+        socket.on('close', () => {
+          this.#pairs.delete(pair);
+          drop(pair);
+        });
+      }
+      client.on('data', (bytes) => server.write(bytes));
+      const split = frames();
+      server.on('data', (bytes) => {
+        for (const frame of split(bytes)) if (!this.#swallows(frame)) client.write(frame);
+      });
+    });
+  }
+
+  #swallows(frame: Buffer): boolean {
+    if (!this.swallowing || !isMessage(frame)) return false;
+    if (!frame.includes(':heartbeat:')) this.swallowed++;
+    return true;
+  }
+
+  async #listen(): Promise<void> {
+    this.#server.listen(this.#port, '127.0.0.1');
+    await once(this.#server, 'listening');
+    this.#port = (this.#server.address() as { port: number }).port;
+  }
+}
+
+function drop({ client, server }: Pair): void {
+  client.destroy();
+  server.destroy();
+}
