@@ -98,7 +98,12 @@ export default defineConfig(
   ),
   restrict(
     ['examples/*.ts'],
-    [{ regex: '/src/', message: "Examples import from 'flowbroker', so that a reader can copy them as they are." }],
+    [
+      {
+        regex: '/src/',
+        message: "Examples import from 'flowbroker', so that a reader can copy them as they are.",
+      },
+    ],
   ),
   restrict(
     ['examples/demo/**/*.ts'],

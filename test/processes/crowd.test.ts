@@ -11,12 +11,14 @@ const WOKEN = 1_000;
 let fleet: Fleet;
 let proxy: Proxy;
 let settler: Replica;
+let waiter: Replica;
 beforeAll(async () => {
   fleet = await Fleet.start();
   proxy = await Proxy.start(fleet.server.port);
   [settler] = (await fleet.replicas(1)) as [Replica];
   await settler.call('get', 'anything'); // it is connected
 });
+afterEach(() => waiter.kill());
 afterAll(async () => {
   await proxy.stop();
   await fleet.stop();
@@ -41,7 +43,7 @@ const backTo = (before: number): Promise<void> =>
 
 it('wakes 1,000 of 10,000 that were settled while the connection was cut, and leaves the rest waiting', async () => {
   const before = (await clients()).length;
-  const [waiter] = (await fleet.replicas(1, { url: proxy.url })) as [Replica];
+  [waiter] = (await fleet.replicas(1, { url: proxy.url })) as [Replica];
   await waiter.call('crowd', 'open', 'flow', 0, WAITERS, {});
   await until('all subscriptions', async () => (await channels()).length === WAITERS + 1);
   await waiter.call('listen', 'flowbroker:reconnect');
@@ -70,13 +72,13 @@ it('wakes 1,000 of 10,000 that were settled while the connection was cut, and le
 }, 60_000);
 
 it('tells thousands of waiters with one deadline that it passed, though the server takes long to answer them all', async () => {
-  const [waiter] = (await fleet.replicas(1)) as [Replica];
+  [waiter] = (await fleet.replicas(1)) as [Replica];
   const [count, timeoutMs] = [WAITERS, 5_000];
   await waiter.call('crowd', 'open', 'due', 0, count, { timeoutMs });
   await waiter.call('crowd', 'wait', 'due', 0, count, Date.now() + timeoutMs);
   const over = new AbortController();
   const busy = (async () => {
-    while (!over.signal.aborted) await fleet.redis.eval('for i = 1, 8000000 do end', 0);
+    while (!over.signal.aborted) await fleet.redis.eval('for i = 1, 3000000 do end', 0);
   })();
   const all = await waiter.call<Tally>('crowd', 'until', count * 2);
   over.abort();
@@ -90,7 +92,7 @@ it('tells thousands of waiters with one deadline that it passed, though the serv
 
 it('is left by a process that closes with 10,000 waiters, and nothing of them stays', async () => {
   const before = (await clients()).length;
-  const [waiter] = (await fleet.replicas(1)) as [Replica];
+  [waiter] = (await fleet.replicas(1)) as [Replica];
   await waiter.call('crowd', 'open', 'left', 0, WAITERS, {});
   await waiter.call('close');
   expect(await waiter.call('crowd', 'until', WAITERS)).toMatchObject({ codes: { ERR_FLOW_CLOSED: WAITERS } });

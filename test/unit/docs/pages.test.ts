@@ -58,7 +58,9 @@ it('links only to files that are there', () => {
     'examples/README.md',
   ]) {
     for (const [, target] of page(name).matchAll(/\]\((?!https?:)([^)#]+)/g)) {
-      expect({ name, target, there: existsSync(join(root, name, '..', target!)) }).toMatchObject({ there: true });
+      expect({ name, target, there: existsSync(join(root, name, '..', target!)) }).toMatchObject({
+        there: true,
+      });
     }
   }
 });

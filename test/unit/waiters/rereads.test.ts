@@ -71,7 +71,7 @@ it('does not read again what nobody waits for any more', async () => {
   const one = watch('a');
   rereads.request(one, 'poll');
   rereads.request(one, 'message');
-  one.waiters.clear();
+  one.waiters.delete(WAITER);
   await answer('a');
   expect(reads).toEqual(['a']);
 });
