@@ -5,10 +5,12 @@ import {
   checkMinFresh,
   checkTimeout,
   reuseOf,
+  statusList,
   type Settings,
 } from '../broker/settings.js';
 import type { CreatePlan } from '../broker/verbs.js';
-import type { SettleOptions } from '../contract/scripts.js';
+import type { DeleteOptions, SettleOptions } from '../contract/scripts.js';
+import { STATUSES } from '../contract/status.js';
 import { FlowInvalidArgumentError, type FlowName } from '../errors.js';
 import type { CallerLimits } from '../features/run/local-run.js';
 import type { RunPlan } from '../features/run/plan.js';
@@ -16,6 +18,7 @@ import { knownOptions, MAX_MS, oneOf, signalOrNone, wholeNumber } from '../optio
 import type { WaitOptions } from '../waiters/wait.js';
 import type {
   CreateCallOptions,
+  DeleteCallOptions,
   OpenCallOptions,
   RunCallOptions,
   SettleCallOptions,
@@ -80,6 +83,15 @@ export function runPlan<M>(
     runUncoordinated: oneOf('onUnavailable', options.onUnavailable, 'throw', ['throw', 'run']) === 'run',
   };
   return { plan, limits: { signal: options.signal, waitMs: limitOrNone('waitMs', options.waitMs) } };
+}
+
+export function deleteOptions(options: DeleteCallOptions | undefined): DeleteOptions {
+  knownOptions('the options of delete', options, ['fence', 'statuses']);
+  const { fence, statuses } = options ?? {};
+  return {
+    fence: checkFence('fence', fence),
+    statuses: statuses === undefined ? undefined : statusList('statuses', statuses, STATUSES),
+  };
 }
 
 /** What `open` takes is partly for create and partly for the wait. */

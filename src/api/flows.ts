@@ -4,7 +4,7 @@ import { STATUSES, type FlowStatus, type SettleStatus } from '../contract/status
 import { lacksPayload, type CreateVerdict, type Reply, type StoredRecord } from '../contract/replies.js';
 import { FlowInvalidArgumentError, type FlowName } from '../errors.js';
 import { flowRecord, type FlowRecord, type Sent } from '../broker/record.js';
-import { checkFence, statusList, type Settings } from '../broker/settings.js';
+import type { Settings } from '../broker/settings.js';
 import type { CreatePlan } from '../broker/verbs.js';
 import { list } from '../features/list.js';
 import { freshUntilOf } from '../features/run/commit.js';
@@ -13,7 +13,14 @@ import type { RunHandler } from '../features/run/plan.js';
 import { open, wait } from '../features/wait.js';
 import { superseded } from '../waiters/ending.js';
 import { knownOptions, oneOf } from '../options.js';
-import { createPlan, openOptions, runPlan, settleOptions, waitLimits } from './call-options.js';
+import {
+  createPlan,
+  deleteOptions,
+  openOptions,
+  runPlan,
+  settleOptions,
+  waitLimits,
+} from './call-options.js';
 import type {
   CreateCallOptions,
   CreateResult,
@@ -164,10 +171,7 @@ export class Flows<T = unknown, M = unknown> {
   /** Takes the flow away; who waits for it rejects with `ERR_FLOW_DELETED`. With `fence` or `statuses` only if they match (`mismatch`). */
   async delete(id: string, options?: DeleteCallOptions): Promise<DeleteResult<T, M>> {
     const flow = this.#flow(id);
-    knownOptions('the options of delete', options, ['fence', 'statuses']);
-    const fence = checkFence('fence', options?.fence);
-    const statuses = options?.statuses && statusList('statuses', options.statuses, STATUSES);
-    const { verdict, record } = await this.#base.core.verbs.delete(flow, { fence, statuses });
+    const { verdict, record } = await this.#base.core.verbs.delete(flow, deleteOptions(options));
     const shown = record && this.#record(flow, record);
     if (verdict === 'mismatch' && shown) return { verdict, record: shown };
     return verdict === 'deleted' ? { verdict, record: shown } : { verdict: 'not_found', record: undefined };
@@ -221,13 +225,8 @@ export class Flows<T = unknown, M = unknown> {
   ): Promise<SettleResult<T, M>> {
     const flow = this.#flow(id);
     const error = errorInfoOf(thrown);
-    return this.#settle(
-      flow,
-      status,
-      this.#settings.payloads.encode(flow, 'error', error),
-      { error },
-      options,
-    );
+    const payload = this.#settings.payloads.encode(flow, 'error', error);
+    return this.#settle(flow, status, payload, { error }, options);
   }
 
   #settle(

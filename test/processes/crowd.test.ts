@@ -78,7 +78,7 @@ it('tells thousands of waiters with one deadline that it passed, though the serv
   await waiter.call('crowd', 'wait', 'due', 0, count, Date.now() + timeoutMs);
   const over = new AbortController();
   const busy = (async () => {
-    while (!over.signal.aborted) await fleet.redis.eval('for i = 1, 3000000 do end', 0);
+    while (!over.signal.aborted) await fleet.redis.eval('for i = 1, 5000000 do end', 0);
   })();
   const all = await waiter.call<Tally>('crowd', 'until', count * 2);
   over.abort();
