@@ -42,7 +42,7 @@ describe.each(VARIANTS)('payloads and ids, by $name', (variant) => {
       expect(change.record).not.toHaveProperty(field);
       expect((await flow.run('read', [])).record![field] === text).toBe(true);
       expect((await flow.run('settle', args)).record![field] === text).toBe(true);
-      const create = createArguments({ reuse: status });
+      const create = createArguments({ reuse: status, replyLimit: 1024 * 1024 });
       expect((await flow.run('create', create)).record![field] === text).toBe(true);
       expect((await flow.run('delete', ['me'])).record![field] === text).toBe(true);
     });
