@@ -201,6 +201,11 @@ it('takes any codec: both directions, with the place of each value', async () =>
   await flows.complete('a', 'r');
   expect(await outcome).toBe('r');
   expect(await bed.admin.hget('flow:{own:a}', 'result')).toBe('<r>');
+  await expect(
+    flows.run('b', () => new Promise<string>(() => undefined), { maxAttempts: 1, waitMs: 20 }),
+  ).rejects.toThrow();
+  await until('it is released', () => bed.admin.hexists('flow:{own:b}', 'releasedBy'));
+  await expect(flows.run('b', () => 'never')).rejects.toMatchObject({ code: 'ERR_FLOW_OWNER_LOST' });
   for (const place of [
     'encode metadata of a',
     'decode metadata of a',

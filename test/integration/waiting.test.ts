@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { failureOf } from '../helpers/errors.js';
 import { setup } from '../helpers/setup.js';
 import { until } from '../helpers/until.js';
@@ -146,6 +147,32 @@ describe('one wait of many', () => {
     await there.complete(id, 'x');
     expect(await outcome).toBe('x');
   });
+
+  it.each([undefined, 0, 5])(
+    'may share its signal with any number (its listeners limited to %p)',
+    async (limit) => {
+      const { broker, here, there } = pair();
+      const id = bed.id();
+      const { outcome } = await here.open(id);
+      const stop = new AbortController();
+      if (limit !== undefined) setMaxListeners(limit, stop.signal);
+      const { signal } = stop;
+      const waits = Array.from({ length: 30 }, () =>
+        here.wait(id, { signal }).catch((error: unknown) => error),
+      );
+      const run = expect(here.run(bed.id(), () => new Promise(() => undefined), { signal })).rejects.toThrow(
+        'all',
+      );
+      await until('they wait', () => broker.stats().waiters >= 31);
+      const reason = new Error('all of them');
+      stop.abort(reason);
+      expect(new Set(await Promise.all(waits))).toEqual(new Set([reason]));
+      await run;
+      expect(broker.stats().waiters).toBe(1);
+      await there.complete(id, 'x');
+      expect(await outcome).toBe('x');
+    },
+  );
 
   it('is not begun with a signal that was aborted before', async () => {
     const { broker, here } = pair();
