@@ -67,7 +67,7 @@ local function plan_of(arguments)
 end
 
 local function lease_end(plan, now, deadline)
-  return exact(math.min(now + plan.leaseMs, deadline))
+  return exact(math.min(now.ms + plan.leaseMs, deadline))
 end
 
 -- The fields that few flows have.
@@ -79,40 +79,40 @@ local function add_rare_fields(key, plan, previous, deleted_by)
   if deleted_by then redis.call('HSET', key, 'deletedBy', deleted_by) end
 end
 
-local function open(keys, plan, verb, now, micros, previous)
-  local deadline = now + plan.timeoutMs
-  local created_at, deadline_at = exact(now), exact(deadline)
+local function open(keys, plan, verb, now, previous)
+  local deadline = now.ms + plan.timeoutMs
+  local deadline_at = exact(deadline)
   local lease_until = plan.leaseMs and lease_end(plan, now, deadline)
   local left = typed(redis.pcall('SET', keys[2], '1', 'PXAT', lease_until or deadline_at, 'GET'), 'timer')
-  if previous and previous.status == 'PENDING' then publish(verb, keys[1], previous, 'SUPERSEDED', created_at, 'inline', '') end
+  if previous and previous.status == 'PENDING' then publish(verb, keys[1], previous, 'SUPERSEDED', now.text, 'inline', '') end
   -- A delete leaves its receipt in the timer; the new record keeps it, so that a late replay cannot delete a successor.
   local deleted_fence, deleted_by
   if left and left ~= '1' then deleted_fence, deleted_by = string.match(left, '^deleted (%d+) (.+)$') end
-  local fence = next_fence(previous and previous.fence or deleted_fence, micros)
+  local fence = next_fence(previous and previous.fence or deleted_fence, now)
   local record = {
-    status = 'PENDING', fence = fence, origin = fence, attempt = lease_until and '1' or '0', createdAt = created_at,
+    status = 'PENDING', fence = fence, origin = fence, attempt = lease_until and '1' or '0', createdAt = now.text,
     deadlineAt = deadline_at, leaseUntil = lease_until, owner = plan.owner, metadata = plan.metadata,
   }
   if previous then redis.call('DEL', keys[1]) end
   redis.call('HSET', keys[1], 'v', '1', 'status', 'PENDING', 'fence', fence, 'origin', fence, 'attempt', record.attempt,
-    'createdAt', created_at, 'deadlineAt', deadline_at, 'createdBy', plan.request, 'metadata', plan.metadata)
+    'createdAt', now.text, 'deadlineAt', deadline_at, 'createdBy', plan.request, 'metadata', plan.metadata)
   if lease_until then redis.call('HSET', keys[1], 'owner', plan.owner, 'leaseUntil', lease_until) end
   add_rare_fields(keys[1], plan, previous, deleted_by or (previous and previous.deletedBy))
   redis.call('PEXPIREAT', keys[1], exact(deadline + retention_of(plan.retention, 'TIMED_OUT')))
   return reply_with('created', now, record)
 end
 
-local function take_over(keys, plan, verb, record, now, micros)
+local function take_over(keys, plan, verb, record, now)
   local most = tonumber(record.maxAttempts or 0)
   if most > 0 and tonumber(record.attempt) >= most then
     record.error = string.format('{"name":"OwnerLostError","message":"the owner was lost in attempt %s of %s","code":"owner_lost"}',
       record.attempt, record.maxAttempts)
-    mark_settled(keys, record, 'FAILED', exact(now), 'owner_lost', 'error', record.error)
-    redis.call('PEXPIREAT', keys[1], exact(now + retention_of(record.retention, 'FAILED')))
+    mark_settled(keys, record, 'FAILED', now.text, 'owner_lost', 'error', record.error)
+    redis.call('PEXPIREAT', keys[1], exact(now.ms + retention_of(record.retention, 'FAILED')))
     publish(verb, keys[1], record, 'FAILED', record.settledAt, 'stored', '')
     return 'settled'
   end
-  record.fence = next_fence(record.fence, micros)
+  record.fence = next_fence(record.fence, now)
   record.attempt = exact(record.attempt + 1)
   record.owner = plan.owner
   record.leaseUntil = lease_end(plan, now, tonumber(record.deadlineAt))
@@ -128,10 +128,10 @@ local function handed_back(record, plan, now)
   if plan.reuse and not plan.reuse[record.status] then return false end
   if record.status ~= 'COMPLETED' then return plan.reuse ~= nil end
   if record.fence == plan.rejectFence then return false end
-  return record.freshUntil == nil or record.freshUntil - now >= tonumber(plan.minFreshMs or 0)
+  return record.freshUntil == nil or record.freshUntil - now.ms >= tonumber(plan.minFreshMs or 0)
 end
 
-local function verdict_on(keys, plan, verb, record, now, micros)
+local function verdict_on(keys, plan, verb, record, now)
   if record.createdBy == plan.request then return tonumber(record.attempt) > 1 and 'taken_over' or 'created' end
   if plan.origin and record.origin ~= plan.origin then return 'superseded' end
   -- A replay of the create that this owner displaced: superseded, its flow is gone; taken over, it goes on.
@@ -142,20 +142,22 @@ local function verdict_on(keys, plan, verb, record, now, micros)
     if plan.origin or handed_back(record, plan, now) then return 'settled' end
     return nil
   end
-  if plan.leaseMs and lapsed(record, now) then return take_over(keys, plan, verb, record, now, micros) end
+  if plan.leaseMs and lapsed(record, now) then return take_over(keys, plan, verb, record, now) end
   return 'joined'
 end
 
-return answer(function()
-  local verb = verb_of(KEYS, ARGV, 4)
-  local plan = plan_of(ARGV)
-  local now, micros = clock()
-  local record = load(KEYS, verb, now)
+local function create(keys, arguments)
+  local verb = verb_of(keys, arguments, 4)
+  local plan = plan_of(arguments)
+  local now = clock()
+  local record = load(keys, verb, now)
   if not record then
     if plan.origin then return reply_with('not_found', now) end
-    return open(KEYS, plan, verb, now, micros, nil)
+    return open(keys, plan, verb, now, nil)
   end
-  local verdict = verdict_on(KEYS, plan, verb, record, now, micros)
+  local verdict = verdict_on(keys, plan, verb, record, now)
   if verdict then return reply_with(verdict, now, record, plan.replyLimit or 65536) end
-  return open(KEYS, plan, verb, now, micros, record)
-end)
+  return open(keys, plan, verb, now, record)
+end
+
+return answer(create, KEYS, ARGV)

@@ -23,16 +23,16 @@
 
 local RECEIPT_MS = 60000 -- how long a delete can be replayed
 
-return answer(function()
-  local verb, request = verb_of(KEYS, ARGV, 2), request_of(ARGV[2])
-  local given = options_of(ARGV, 3, ' fence statuses replyLimit ')
+local function delete(keys, arguments)
+  local verb, request = verb_of(keys, arguments, 2), request_of(arguments[2])
+  local given = options_of(arguments, 3, ' fence statuses replyLimit ')
   local fence = given.fence and fence_of('fence', given.fence)
   local statuses = given.statuses and statuses_of('statuses', given.statuses, ' PENDING COMPLETED FAILED CANCELED TIMED_OUT ')
   local limit = given.replyLimit and integer('replyLimit', given.replyLimit, 0, MAX_MS)
   local now = clock()
-  local record = load(KEYS, verb, now)
+  local record = load(keys, verb, now)
   if not record then
-    local receipt = typed(redis.pcall('GET', KEYS[2]), 'timer')
+    local receipt = typed(redis.pcall('GET', keys[2]), 'timer')
     local by = receipt and string.match(receipt, '^deleted %d+ (.+)$')
     return reply_with(by == request and 'deleted' or 'not_found', now)
   end
@@ -40,8 +40,10 @@ return answer(function()
   if (fence and record.fence ~= fence) or (statuses and not statuses[record.status]) then
     return reply_with('mismatch', now, record, limit)
   end
-  redis.call('DEL', KEYS[1])
-  redis.call('SET', KEYS[2], 'deleted ' .. record.fence .. ' ' .. request, 'PX', RECEIPT_MS)
-  if record.status == 'PENDING' then publish(verb, KEYS[1], record, 'DELETED', exact(now), 'inline', '') end
+  redis.call('DEL', keys[1])
+  redis.call('SET', keys[2], 'deleted ' .. record.fence .. ' ' .. request, 'PX', RECEIPT_MS)
+  if record.status == 'PENDING' then publish(verb, keys[1], record, 'DELETED', now.text, 'inline', '') end
   return reply_with('deleted', now, record, limit)
-end)
+end
+
+return answer(delete, KEYS, ARGV)

@@ -15,12 +15,14 @@
 -- @include arguments
 -- @include record
 
-return answer(function()
-  local verb = verb_of(KEYS, ARGV, 1)
-  local given = options_of(ARGV, 2, ' replyLimit ')
+local function read(keys, arguments)
+  local verb = verb_of(keys, arguments, 1)
+  local given = options_of(arguments, 2, ' replyLimit ')
   local limit = given.replyLimit and integer('replyLimit', given.replyLimit, 0, MAX_MS)
   local now = clock()
-  local record = load(KEYS, verb, now)
+  local record = load(keys, verb, now)
   if not record then return reply_with('not_found', now) end
   return reply_with('found', now, record, limit)
-end)
+end
+
+return answer(read, KEYS, ARGV)

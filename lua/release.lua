@@ -20,21 +20,23 @@
 -- @include record
 -- @include lease
 
-return answer(function()
-  local verb, request = verb_of(KEYS, ARGV, 4), request_of(ARGV[2])
-  local fence, owner = fence_of('fence', ARGV[3]), token('owner', ARGV[4])
-  if #ARGV > 4 then refuse('FLOWARG', 'release takes 4 arguments') end
+local function release(keys, arguments)
+  local verb, request = verb_of(keys, arguments, 4), request_of(arguments[2])
+  local fence, owner = fence_of('fence', arguments[3]), token('owner', arguments[4])
+  if #arguments > 4 then refuse('FLOWARG', 'release takes 4 arguments') end
   local now = clock()
-  local record = load(KEYS, verb, now)
+  local record = load(keys, verb, now)
   if not record then return reply_with('not_found', now) end
   if record.releasedBy == request then return reply_with('released', now, record) end
   if record.status ~= 'PENDING' then return reply_with('settled', now, record, 0) end
   if not holds(record, fence, owner) then return reply_with('superseded', now, record) end
   if not lapsed(record, now) then
-    record.leaseUntil = exact(now)
-    redis.call('HSET', KEYS[1], 'leaseUntil', record.leaseUntil, 'releasedBy', request)
-    set_timer(KEYS, record, now)
-    publish(verb, KEYS[1], record, 'RELEASED', record.leaseUntil, 'inline', '')
+    record.leaseUntil = now.text
+    redis.call('HSET', keys[1], 'leaseUntil', record.leaseUntil, 'releasedBy', request)
+    set_timer(keys, record, now)
+    publish(verb, keys[1], record, 'RELEASED', record.leaseUntil, 'inline', '')
   end
   return reply_with('released', now, record)
-end)
+end
+
+return answer(release, KEYS, ARGV)

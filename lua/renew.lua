@@ -20,17 +20,19 @@
 -- @include record
 -- @include lease
 
-return answer(function()
-  local verb, fence, owner = verb_of(KEYS, ARGV, 4), fence_of('fence', ARGV[2]), token('owner', ARGV[3])
-  local lease = integer('leaseMs', ARGV[4], 1, MAX_MS)
-  if #ARGV > 4 then refuse('FLOWARG', 'renew takes 4 arguments') end
+local function renew(keys, arguments)
+  local verb, fence, owner = verb_of(keys, arguments, 4), fence_of('fence', arguments[2]), token('owner', arguments[3])
+  local lease = integer('leaseMs', arguments[4], 1, MAX_MS)
+  if #arguments > 4 then refuse('FLOWARG', 'renew takes 4 arguments') end
   local now = clock()
-  local record = load(KEYS, verb, now)
+  local record = load(keys, verb, now)
   if not record then return reply_with('not_found', now) end
   if record.status ~= 'PENDING' then return reply_with('settled', now, record, 0) end
   if not holds(record, fence, owner) then return reply_with('superseded', now, record) end
-  record.leaseUntil = exact(math.min(now + lease, tonumber(record.deadlineAt)))
-  redis.call('HSET', KEYS[1], 'leaseUntil', record.leaseUntil)
-  set_timer(KEYS, record, now)
+  record.leaseUntil = exact(math.min(now.ms + lease, tonumber(record.deadlineAt)))
+  redis.call('HSET', keys[1], 'leaseUntil', record.leaseUntil)
+  set_timer(keys, record, now)
   return reply_with('renewed', now, record)
-end)
+end
+
+return answer(renew, KEYS, ARGV)

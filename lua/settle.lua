@@ -37,12 +37,12 @@ local function verdict_on(record, request, fence, replace)
   return record.status == 'TIMED_OUT' and 'late' or 'already_settled'
 end
 
-return answer(function()
-  local verb, request, status, payload = verb_of(KEYS, ARGV, 5), request_of(ARGV[2]), ARGV[3], ARGV[4]
+local function settle(keys, arguments)
+  local verb, request, status, payload = verb_of(keys, arguments, 5), request_of(arguments[2]), arguments[3], arguments[4]
   local field = status == 'COMPLETED' and 'result' or (status == 'FAILED' or status == 'CANCELED') and 'error'
   if not field then refuse('FLOWARG', 'status must be COMPLETED, FAILED or CANCELED') end
-  local inline = integer('inlineBytes', ARGV[5], 0, MAX_MS)
-  local given = options_of(ARGV, 6, ' fence freshUntil retentionMs replace replyLimit ')
+  local inline = integer('inlineBytes', arguments[5], 0, MAX_MS)
+  local given = options_of(arguments, 6, ' fence freshUntil retentionMs replace replyLimit ')
   local fence = given.fence and fence_of('fence', given.fence)
   local fresh = given.freshUntil and exact(integer('freshUntil', given.freshUntil, 0, 9007199254740991))
   local retention = given.retentionMs and integer('retentionMs', given.retentionMs, 1, MAX_MS)
@@ -50,28 +50,29 @@ return answer(function()
   if given.replace and (given.replace ~= '1' or not fence) then refuse('FLOWARG', 'replace must be 1 and needs fence') end
   if fresh and status ~= 'COMPLETED' then refuse('FLOWARG', 'freshUntil goes with COMPLETED only') end
 
-  local now, micros = clock()
-  local record = load(KEYS, verb, now)
+  local now = clock()
+  local record = load(keys, verb, now)
   if not record then return reply_with('not_found', now) end
   local verdict = verdict_on(record, request, fence, given.replace)
   if verdict then return reply_with(verdict, now, record, limit) end
 
   if record.status ~= 'PENDING' then
-    record.fence = next_fence(record.fence, micros)
+    record.fence = next_fence(record.fence, now)
     record.result, record.error = nil, nil
-    redis.call('HDEL', KEYS[1], 'result', 'error', 'freshUntil')
-    redis.call('HSET', KEYS[1], 'fence', record.fence)
+    redis.call('HDEL', keys[1], 'result', 'error', 'freshUntil')
+    redis.call('HSET', keys[1], 'fence', record.fence)
   end
   record.freshUntil = fresh
-  if fresh then redis.call('HSET', KEYS[1], 'freshUntil', fresh) end
-  local at = exact(now)
-  mark_settled(KEYS, record, status, at, request, field, payload)
-  redis.call('PEXPIREAT', KEYS[1], exact(now + (retention or retention_of(record.retention, status))))
+  if fresh then redis.call('HSET', keys[1], 'freshUntil', fresh) end
+  mark_settled(keys, record, status, now.text, request, field, payload)
+  redis.call('PEXPIREAT', keys[1], exact(now.ms + (retention or retention_of(record.retention, status))))
   if #payload <= inline then
-    publish(verb, KEYS[1], record, status, at, 'inline', payload)
+    publish(verb, keys[1], record, status, now.text, 'inline', payload)
   else
-    publish(verb, KEYS[1], record, status, at, 'stored', '')
+    publish(verb, keys[1], record, status, now.text, 'stored', '')
   end
   record[field] = nil
   return reply_with('applied', now, record)
-end)
+end
+
+return answer(settle, KEYS, ARGV)

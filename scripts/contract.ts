@@ -7,7 +7,7 @@ import { withScripts } from './contract/page';
 
 const ROOT = join(__dirname, '..');
 const LUA = join(ROOT, 'lua');
-const VERBS = ['create', 'settle', 'renew', 'release', 'read', 'delete'] as const;
+const VERBS = ['create', 'settle', 'renew', 'release', 'read', 'delete', 'batch'] as const;
 
 /** Every generated file of the contract with the content that its sources ask for. */
 function generate(): Map<string, string> {

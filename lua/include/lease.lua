@@ -2,7 +2,7 @@
 
 -- Whether the flow's lease is over. An open flow has none.
 local function lapsed(record, now)
-  return record.leaseUntil ~= nil and tonumber(record.leaseUntil) <= now
+  return record.leaseUntil ~= nil and tonumber(record.leaseUntil) <= now.ms
 end
 
 local function holds(record, fence, owner)

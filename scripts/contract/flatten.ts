@@ -2,10 +2,21 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const INCLUDE = /^-- @include (\w+)$/gm;
+const INCLUDED_VERBS = /^-- @verbs (.+)$/m;
+const HEADER = /^(?:--.*\n)+/;
+const ENTRY = /^return answer\((\w+), KEYS, ARGV\)$/m;
 
-/** The script as Redis runs it: each include stands where it is named, once. */
+/** The script as Redis runs it: each include stands where it is named, once, and so does each verb that another one runs. */
 export function flatten(folder: string, source: string): string {
-  return source.replace(INCLUDE, (_line, name: string) => include(folder, name).trimEnd());
+  return source
+    .replace(INCLUDE, (_line, name: string) => include(folder, name).trimEnd())
+    .replace(INCLUDED_VERBS, (_line, names: string) => {
+      const verbs = names.split(' ').map((name) => {
+        const verb = readFileSync(join(folder, `${name}.lua`), 'utf8').replace(HEADER, '');
+        return scoped(verb, (run) => `verbs.${name} = ${run}`);
+      });
+      return ['local verbs = {}', ...verbs].join('\n\n');
+    });
 }
 
 export function include(folder: string, name: string): string {
@@ -24,12 +35,26 @@ export function library(folder: string, verbs: ReadonlyMap<string, string>): str
     '-- Generated from the verbs beside this file: FUNCTION LOAD, then FCALL flowbroker_<verb>.',
   ];
   for (const name of names) parts.push(include(folder, name).trimEnd());
-  for (const [verb, source] of verbs) {
-    const body = source
-      .replace(INCLUDE, '')
-      .replace(/\n{3,}/g, '\n\n')
-      .trim();
-    parts.push(`redis.register_function('flowbroker_${verb}', function(KEYS, ARGV)\n${body}\nend)`);
+  parts.push('local verbs = {}');
+  for (const [name, source] of verbs) {
+    parts.push(
+      scoped(source.replace(INCLUDED_VERBS, ''), (run) =>
+        [
+          `verbs.${name} = ${run}`,
+          `redis.register_function('flowbroker_${name}', function(keys, arguments) return answer(${run}, keys, arguments) end)`,
+        ].join('\n'),
+      ),
+    );
   }
   return `${parts.join('\n\n')}\n`;
+}
+
+/** A verb in a scope of its own, so that its helpers keep their names; its entry becomes what `entry` makes of the function it runs. */
+function scoped(source: string, entry: (run: string) => string): string {
+  const body = source
+    .replace(INCLUDE, '')
+    .replace(ENTRY, (_line, run: string) => entry(run))
+    .replace(/\n{3,}/g, '\n\n')
+    .trim();
+  return `do\n${body}\nend`;
 }

@@ -27,7 +27,6 @@ import {
 import type { SettleStatus } from '../contract/status.js';
 import type { FlowName } from '../errors.js';
 import type { Line } from '../redis/line.js';
-import { runScript } from '../redis/script-runner.js';
 import { failureOf } from './failures.js';
 import type { Telemetry } from './telemetry.js';
 
@@ -154,7 +153,7 @@ export class Verbs {
     changed?: (reply: Reply<V>) => boolean,
   ): Promise<Reply<V>> {
     const { record, timer } = this.keys(flow);
-    return runScript(line, scripts[verb], [record, timer], values).then(
+    return line.run(scripts[verb], [record, timer], values).then(
       (bytes) => {
         const reply = parsed<V>(bytes, flow, verb);
         if (changed?.(reply)) this.#telemetry.count('transitions', flow, { verb, verdict: reply.verdict });

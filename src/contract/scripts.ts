@@ -1,9 +1,11 @@
 import { lua } from './lua.generated.js';
 import type { SettleStatus } from './status.js';
 
-/** One of the six scripts, as Redis runs it. */
+/** One of the scripts, as Redis runs it. */
 export interface Script {
   readonly verb: Verb;
+  /** Whether `batch` can run it with others. */
+  readonly batched: boolean;
   readonly sha1: string;
   readonly lua: string;
 }
@@ -14,12 +16,13 @@ export type PublishVerb = 'PUBLISH' | 'SPUBLISH';
 
 /** The published scripts by verb. */
 export const scripts: { readonly [V in Verb]: Script } = {
-  create: { verb: 'create', ...lua.create },
-  settle: { verb: 'settle', ...lua.settle },
-  renew: { verb: 'renew', ...lua.renew },
-  release: { verb: 'release', ...lua.release },
-  read: { verb: 'read', ...lua.read },
-  delete: { verb: 'delete', ...lua.delete },
+  create: { verb: 'create', batched: true, ...lua.create },
+  settle: { verb: 'settle', batched: true, ...lua.settle },
+  renew: { verb: 'renew', batched: false, ...lua.renew },
+  release: { verb: 'release', batched: false, ...lua.release },
+  read: { verb: 'read', batched: true, ...lua.read },
+  delete: { verb: 'delete', batched: false, ...lua.delete },
+  batch: { verb: 'batch', batched: false, ...lua.batch },
 };
 
 export interface CreateOptions {

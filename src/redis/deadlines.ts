@@ -1,11 +1,9 @@
-/** One thing that must end in time. Whoever ends it first sets `done`. */
-export interface Deadline {
+/** Something that must end in time. Whoever ends it first sets `done`. */
+export interface Timed {
   done: boolean;
-}
-
-interface Waiting extends Deadline {
-  readonly at: number;
-  readonly expire: () => void;
+  /** When its time is up, of `performance.now()`; set when it is added. */
+  at: number;
+  expire(): void;
 }
 
 const KEEP_DONE = 256;
@@ -13,7 +11,7 @@ const KEEP_DONE = 256;
 /** The same time limit for many short things, with one timer for all: they expire in the order they were added. */
 export class Deadlines {
   readonly #limitMs: number;
-  #queue: Waiting[] = [];
+  #queue: Timed[] = [];
   #head = 0;
   #timer: NodeJS.Timeout | undefined;
 
@@ -21,14 +19,13 @@ export class Deadlines {
     this.#limitMs = limitMs;
   }
 
-  add(expire: () => void): Deadline {
-    const waiting = { done: false, at: performance.now() + this.#limitMs, expire };
+  add(timed: Timed): void {
+    timed.at = performance.now() + this.#limitMs;
     // Most are done long before their time: what stays queued would keep their callers' promises alive.
     while (this.#queue[this.#head]?.done) this.#head++;
     if (this.#head >= KEEP_DONE) this.#compact();
-    this.#queue.push(waiting);
+    this.#queue.push(timed);
     this.#timer ??= this.#arm(this.#limitMs);
-    return waiting;
   }
 
   /** What is still under way when everything ends expires now. */
@@ -38,7 +35,7 @@ export class Deadlines {
     const rest = this.#queue.slice(this.#head);
     this.#queue = [];
     this.#head = 0;
-    for (const waiting of rest) expire(waiting);
+    for (const timed of rest) expire(timed);
   }
 
   #arm(ms: number): NodeJS.Timeout {
@@ -68,8 +65,8 @@ export class Deadlines {
   }
 }
 
-function expire(waiting: Waiting): void {
-  if (waiting.done) return;
-  waiting.done = true;
-  waiting.expire();
+function expire(timed: Timed): void {
+  if (timed.done) return;
+  timed.done = true;
+  timed.expire();
 }

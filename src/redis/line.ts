@@ -1,11 +1,20 @@
 import type { Redis } from 'ioredis';
+import type { Argument, Script } from '../contract/scripts.js';
 import { FlowClosedError, FlowUnavailableError } from '../errors.js';
-import { Deadlines } from './deadlines.js';
+import { Deadlines, type Timed } from './deadlines.js';
+import { ScriptCall, ScriptRunner } from './script-runner.js';
 
 interface Corkable {
   cork(): void;
   uncork(): void;
 }
+
+interface Held {
+  readonly timed: Timed;
+  readonly go: () => void;
+}
+
+const SWEEP_HELD = 1_024;
 
 /**
  * One connection, as the rest of the library uses it: what is sent in one tick goes out in one write and in order; nothing is
@@ -15,15 +24,18 @@ export class Line {
   readonly redis: Redis;
   readonly #timeoutMs: number;
   readonly #deadlines: Deadlines;
-  #held: (() => void)[] = [];
-  #corked: Corkable | undefined;
+  readonly #scripts: ScriptRunner;
+  #held: Held[] = [];
+  #sweepAt = SWEEP_HELD;
   #inTick = false;
   #ended = false;
 
-  constructor(redis: Redis, timeoutMs: number) {
+  /** `batches` says whether script calls of one tick may go as one, which a Cluster does not allow for any two flows. */
+  constructor(redis: Redis, timeoutMs: number, batches = true) {
     this.redis = redis;
     this.#timeoutMs = timeoutMs;
     this.#deadlines = new Deadlines(timeoutMs);
+    this.#scripts = new ScriptRunner(redis, batches);
     redis.on('ready', this.#onReady);
     redis.on('end', this.#onEnd);
   }
@@ -32,58 +44,56 @@ export class Line {
     return this.redis.status === 'ready';
   }
 
-  /**
-   * Rejects with ERR_FLOW_UNAVAILABLE when no answer came in time, else as the call does. `instead` may answer an error
-   * with another call, within the same time.
-   */
-  send<T>(
-    call: (redis: Redis) => Promise<T>,
-    instead?: (redis: Redis, error: Error) => Promise<T> | undefined,
-  ): Promise<T> {
+  /** Rejects with ERR_FLOW_UNAVAILABLE when no answer came in time, else as the call does. */
+  send<T>(call: (redis: Redis) => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      if (this.#ended || this.redis.status === 'end') {
-        reject(this.#unanswered());
-        return;
-      }
-      const deadline = this.#deadlines.add(() => {
-        reject(this.#unanswered());
+      const timed: Timed = {
+        done: false,
+        at: 0,
+        expire: () => {
+          reject(this.#unanswered());
+        },
+      };
+      this.#whenReady(timed, () => {
+        call(this.redis).then(
+          (value) => {
+            timed.done = true;
+            resolve(value);
+          },
+          (error: unknown) => {
+            timed.done = true;
+            reject(error);
+          },
+        );
       });
-      const succeed = (value: T): void => {
-        deadline.done = true;
-        resolve(value);
-      };
-      const fail = (error: unknown): void => {
-        if (deadline.done) return;
-        const other = instead?.(this.redis, error as Error);
-        if (other) {
-          other.then(succeed, finish);
-          return;
-        }
-        finish(error);
-      };
-      const finish = (error: unknown): void => {
-        deadline.done = true;
-        reject(error);
-      };
-      if (this.ready) this.#write(call).then(succeed, fail);
-      else {
-        this.#hold(() => {
-          if (!deadline.done) this.#write(call).then(succeed, fail);
-        });
-      }
+    });
+  }
+
+  /** Runs a script at the end of the tick, with the others of this tick. Rejects as `send` does. */
+  run(script: Script, keys: readonly string[], values: readonly Argument[]): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const call = new ScriptCall(script, keys, values, resolve, reject, this.#unanswered);
+      this.#whenReady(call, () => {
+        this.#scripts.add(call);
+        if (this.#inTick) return;
+        this.#inTick = true;
+        process.nextTick(this.#endTick);
+      });
     });
   }
 
   /** Sends without a time limit, for what the connection itself repeats until it is answered. */
   post<T>(call: (redis: Redis) => Promise<T>): Promise<T> {
-    return this.#write(call);
+    return call(this.redis);
   }
 
-  /** What is sent meanwhile goes out in one write at the end. */
+  /** What is sent meanwhile goes out in one write at the end, scripts last. */
   together(send: () => void): void {
-    if (!this.#corked) this.#cork();
+    const { stream } = this.redis as unknown as { stream?: Partial<Corkable> };
+    stream?.cork?.();
     send();
-    this.#uncork();
+    this.#scripts.flush();
+    stream?.uncork?.();
   }
 
   /** Lets go of the connection, which stays as it is; what is under way ends as closed. */
@@ -98,7 +108,8 @@ export class Line {
   readonly #onReady = (): void => {
     const held = this.#held;
     this.#held = [];
-    for (const go of held) go();
+    this.#sweepAt = SWEEP_HELD;
+    for (const { timed, go } of held) if (!timed.done) go();
   };
 
   readonly #onEnd = (): void => {
@@ -106,50 +117,38 @@ export class Line {
     this.#deadlines.expireAll();
   };
 
-  #unanswered(): Error {
+  readonly #unanswered = (): Error => {
     if (this.#ended) return new FlowClosedError('the broker was closed');
     return new FlowUnavailableError(
       this.redis.status === 'end'
         ? 'the connection to Redis was closed'
         : `Redis did not answer within commandTimeoutMs (${String(this.#timeoutMs)} ms)`,
     );
-  }
+  };
 
-  #write<T>(call: (redis: Redis) => Promise<T>): Promise<T> {
-    this.#bundle();
-    return call(this.redis);
-  }
-
-  #hold(go: () => void): void {
-    this.#held.push(go);
-    if (this.redis.status === 'wait') this.redis.connect().catch(() => undefined);
-  }
-
-  // ioredis writes each command by itself. The first of a tick goes at once, for its latency; those that follow in the same
-  // tick are held for one write, which halves their cost (measured).
-  #bundle(): void {
-    if (this.#corked) return;
-    if (this.#inTick) this.#cork();
-    else {
-      this.#inTick = true;
-      process.nextTick(this.#endTick);
+  #whenReady(timed: Timed, go: () => void): void {
+    if (this.#ended || this.redis.status === 'end') {
+      timed.expire();
+      return;
     }
+    this.#deadlines.add(timed);
+    if (this.ready) go();
+    else this.#hold({ timed, go });
+  }
+
+  #hold(held: Held): void {
+    // An outage may last: what timed out is let go of.
+    if (this.#held.length >= this.#sweepAt) {
+      this.#held = this.#held.filter(({ timed }) => !timed.done);
+      this.#sweepAt = Math.max(SWEEP_HELD, this.#held.length * 2);
+    }
+    this.#held.push(held);
+    if (this.redis.status === 'wait') this.redis.connect().catch(() => undefined);
   }
 
   readonly #endTick = (): void => {
     this.#inTick = false;
-    this.#uncork();
+    if (this.#scripts.size > 1) this.together(() => undefined);
+    else this.#scripts.flush();
   };
-
-  #cork(): void {
-    const { stream } = this.redis as unknown as { stream?: Partial<Corkable> };
-    if (typeof stream?.cork !== 'function' || typeof stream.uncork !== 'function') return;
-    this.#corked = stream as Corkable;
-    this.#corked.cork();
-  }
-
-  #uncork(): void {
-    this.#corked?.uncork();
-    this.#corked = undefined;
-  }
 }

@@ -1,27 +1,121 @@
-import type { Line } from './line.js';
+import type { Redis } from 'ioredis';
+import { scripts, type Argument, type Script } from '../contract/scripts.js';
+import type { Timed } from './deadlines.js';
 
-/** A script as Redis runs it. */
-export interface Runnable {
-  readonly sha1: string;
-  readonly lua: string;
+/** A call of a script that waits for its reply, or for its time to be up. */
+export class ScriptCall implements Timed {
+  done = false;
+  at = 0;
+
+  constructor(
+    readonly script: Script,
+    readonly keys: readonly string[],
+    readonly values: readonly Argument[],
+    readonly resolve: (reply: unknown) => void,
+    readonly reject: (error: unknown) => void,
+    readonly unanswered: () => Error,
+  ) {}
+
+  answer(reply: unknown): void {
+    this.done = true;
+    if (reply instanceof Error) this.reject(reply);
+    else this.resolve(reply);
+  }
+
+  expire(): void {
+    this.reject(this.unanswered());
+  }
 }
 
-type Argument = string | Buffer;
+// Redis does nothing else meanwhile: as many as spare most of what each call costs by itself (measured: 4 spare 15 %, 16 spare
+// 19 %, 32 no more), and take less than half a millisecond.
+const MOST_CALLS = 16;
+const MOST_BYTES = 65_536;
 
 /**
- * Runs a script by its hash, and by its text where the server does not know it (NOSCRIPT says that nothing ran). The reply
- * comes as bytes.
+ * Sends the script calls of a tick, in their order: one as it is, several as batches. By their hash, and by their text where the
+ * server does not know it (NOSCRIPT says that nothing ran). Replies come as bytes.
  */
-export function runScript(
-  line: Line,
-  script: Runnable,
-  keys: readonly string[],
-  values: readonly Argument[],
-): Promise<unknown> {
-  const rest = [keys.length, ...keys, ...values];
-  return line.send(
-    (redis) => redis.callBuffer('EVALSHA', script.sha1, ...rest),
-    (redis, error) =>
-      error.message.startsWith('NOSCRIPT') ? redis.callBuffer('EVAL', script.lua, ...rest) : undefined,
-  );
+export class ScriptRunner {
+  readonly #redis: Redis;
+  readonly #batches: boolean;
+  #queue: ScriptCall[] = [];
+
+  constructor(redis: Redis, batches: boolean) {
+    this.#redis = redis;
+    this.#batches = batches;
+  }
+
+  get size(): number {
+    return this.#queue.length;
+  }
+
+  add(call: ScriptCall): void {
+    this.#queue.push(call);
+  }
+
+  /** Sends what was added since. */
+  flush(): void {
+    const calls = this.#queue;
+    this.#queue = [];
+    let batch: ScriptCall[] = [];
+    let bytes = 0;
+    for (const call of calls) {
+      const size = this.#batches && call.script.batched ? bytesOf(call.values) : Infinity;
+      if (batch.length === MOST_CALLS || bytes + size > MOST_BYTES) {
+        this.#send(batch);
+        batch = [];
+        bytes = 0;
+      }
+      batch.push(call);
+      bytes += size;
+    }
+    this.#send(batch);
+  }
+
+  #send(calls: readonly ScriptCall[]): void {
+    const [only] = calls;
+    if (!only) return;
+    if (calls.length === 1) {
+      this.#run(only.script, only.keys, only.values).then(
+        (reply) => {
+          only.answer(reply);
+        },
+        (error: unknown) => {
+          only.answer(error);
+        },
+      );
+      return;
+    }
+    const keys: string[] = [];
+    const values: Argument[] = [];
+    for (const call of calls) {
+      keys.push(...call.keys);
+      values.push(call.script.verb, String(call.values.length), ...call.values);
+    }
+    this.#run(scripts.batch, keys, values).then(
+      (replies) => {
+        for (const [at, call] of calls.entries()) call.answer((replies as unknown[])[at]);
+      },
+      (error: unknown) => {
+        for (const call of calls) call.answer(error);
+      },
+    );
+  }
+
+  async #run(script: Script, keys: readonly string[], values: readonly Argument[]): Promise<unknown> {
+    const rest = [keys.length, ...keys, ...values];
+    try {
+      return await this.#redis.callBuffer('EVALSHA', script.sha1, ...rest);
+    } catch (error) {
+      if (!(error as Error).message.startsWith('NOSCRIPT')) throw error;
+      return this.#redis.callBuffer('EVAL', script.lua, ...rest);
+    }
+  }
+}
+
+function bytesOf(values: readonly Argument[]): number {
+  let bytes = 0;
+  for (const value of values) bytes += value.length;
+  return bytes;
 }

@@ -33,7 +33,7 @@ const MUTATIONS: readonly Mutation[] = [
   {
     what: 'replace keeps the fence',
     verb: 'settle',
-    guard: 'record.fence = next_fence(record.fence, micros)',
+    guard: 'record.fence = next_fence(record.fence, now)',
     broken: '',
   },
   {
@@ -81,7 +81,7 @@ const MUTATIONS: readonly Mutation[] = [
   {
     what: 'create hands a stale result back',
     verb: 'create',
-    guard: 'return record.freshUntil == nil or record.freshUntil - now >= tonumber(plan.minFreshMs or 0)',
+    guard: 'return record.freshUntil == nil or record.freshUntil - now.ms >= tonumber(plan.minFreshMs or 0)',
     broken: 'return true',
   },
   {
@@ -99,7 +99,7 @@ const MUTATIONS: readonly Mutation[] = [
   {
     what: 'takeover keeps the fence',
     verb: 'create',
-    guard: 'record.fence = next_fence(record.fence, micros)',
+    guard: 'record.fence = next_fence(record.fence, now)',
     broken: '',
   },
   {
@@ -135,7 +135,7 @@ const MUTATIONS: readonly Mutation[] = [
   {
     what: 'read shows a flow past its deadline as pending',
     verb: 'read',
-    guard: "if record.status == 'PENDING' and tonumber(record.deadlineAt) <= now then",
+    guard: "if record.status == 'PENDING' and tonumber(record.deadlineAt) <= now.ms then",
     broken: 'if false then',
   },
 ];

@@ -58,7 +58,14 @@ export class Flow {
   }
 
   async raw(verb: Verb, keys: readonly string[], args: readonly Argument[]): Promise<Reply> {
-    const [command, script] = this.wiring.call(verb);
+    const [command, script, through] = this.wiring.call(verb);
+    // Two keys are a call's; any other number is the batch's own to refuse.
+    if (through && keys.length === 2) {
+      const framed = [script, keys.length, ...keys, verb, args.length, ...args];
+      const [reply] = (await this.wiring.client.callBuffer(command, framed)) as unknown[];
+      if (reply instanceof Error) throw reply;
+      return replyOf(reply as Buffer[]);
+    }
     const reply = await this.wiring.client.callBuffer(command, [script, keys.length, ...keys, ...args]);
     return replyOf(reply as Buffer[]);
   }

@@ -9,8 +9,8 @@ export const VERBS = ['create', 'settle', 'renew', 'release', 'read', 'delete'] 
 export type Verb = (typeof VERBS)[number];
 export type Argument = string | Buffer | number;
 
-/** One way to send a script to Redis: the command and what stands before the number of keys. */
-export type Call = (verb: Verb) => [command: string, script: string];
+/** One way to send a script to Redis: the command and what stands before the number of keys; `batch` where the verb goes through it. */
+export type Call = (verb: Verb) => [command: string, script: string, through?: 'batch'];
 
 export interface Variant {
   readonly name: string;
@@ -20,7 +20,7 @@ export interface Variant {
   load(client: Redis): Promise<Call>;
 }
 
-export function flattened(verb: Verb): string {
+export function flattened(verb: Verb | 'batch'): string {
   return readFileSync(join(LUA, 'dist', `${verb}.lua`), 'utf8');
 }
 
@@ -40,6 +40,8 @@ const withShebang = async (): Promise<Call> => {
   return (verb) => ['EVAL', scripts.get(verb)!];
 };
 
+const BATCHED: ReadonlySet<Verb> = new Set(['create', 'settle', 'read']);
+
 const ALL: readonly Variant[] = [
   {
     name: 'EVALSHA',
@@ -55,6 +57,16 @@ const ALL: readonly Variant[] = [
       const library = readFileSync(join(LUA, 'flowbroker.lua'), 'utf8');
       await client.call('FUNCTION', 'LOAD', 'REPLACE', library);
       return (verb) => ['FCALL', `flowbroker_${verb}`];
+    },
+  },
+  {
+    name: 'EVALSHA in a batch',
+    publish: 'PUBLISH',
+    cluster: false,
+    async load(client) {
+      const alone = await loadScripts(client, flattened);
+      const batch = (await client.script('LOAD', flattened('batch'))) as string;
+      return (verb) => (BATCHED.has(verb) ? ['EVALSHA', batch, 'batch'] : alone(verb));
     },
   },
   { name: 'a shebang in a cluster, PUBLISH', publish: 'PUBLISH', cluster: true, load: withShebang },

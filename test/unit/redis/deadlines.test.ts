@@ -1,4 +1,4 @@
-import { Deadlines } from '../../../src/redis/deadlines.js';
+import { Deadlines, type Timed } from '../../../src/redis/deadlines.js';
 
 beforeEach(() => jest.useFakeTimers());
 afterEach(() => {
@@ -9,7 +9,12 @@ afterEach(() => {
 function bed(limitMs = 100) {
   const expired: string[] = [];
   const deadlines = new Deadlines(limitMs);
-  return { expired, deadlines, add: (name: string) => deadlines.add(() => expired.push(name)) };
+  const expiring = (expire: () => void): Timed => {
+    const timed = { done: false, at: 0, expire };
+    deadlines.add(timed);
+    return timed;
+  };
+  return { expired, deadlines, expiring, add: (name: string) => expiring(() => expired.push(name)) };
 }
 
 it('expires each when its time is up, in the order they were added', () => {
@@ -54,22 +59,22 @@ it('marks what expired as done', () => {
 });
 
 it('holds one timer for any number, and none when all are over', () => {
-  const { deadlines, add, expired } = bed();
+  const { expiring, add, expired } = bed();
   for (let at = 0; at < 5_000; at++) add(String(at)).done = at % 2 === 0;
   expect(jest.getTimerCount()).toBe(1);
   jest.runAllTimers();
   expect(expired).toHaveLength(2_500);
   expect(jest.getTimerCount()).toBe(0);
-  deadlines.add(() => expired.push('after')).done = true;
+  expiring(() => expired.push('after')).done = true;
   expect(jest.getTimerCount()).toBe(1);
   jest.runAllTimers();
 });
 
 it('takes new ones while it expires others', () => {
-  const { deadlines, expired } = bed();
-  deadlines.add(() => {
+  const { expiring, expired } = bed();
+  expiring(() => {
     expired.push('first');
-    deadlines.add(() => expired.push('second'));
+    expiring(() => expired.push('second'));
   });
   jest.advanceTimersByTime(100);
   expect(expired).toEqual(['first']);
@@ -78,10 +83,10 @@ it('takes new ones while it expires others', () => {
 });
 
 it('expires everything at once when all ends, and nothing twice', () => {
-  const { deadlines, expired, add } = bed();
+  const { deadlines, expiring, expired, add } = bed();
   add('a').done = true;
   add('b');
-  deadlines.add(() => {
+  expiring(() => {
     deadlines.expireAll();
     expired.push('c');
   });

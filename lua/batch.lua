@@ -1,0 +1,53 @@
+-- batch: several calls of create, settle and read in one, in their order, each as if it had come alone.
+--
+-- KEYS[1] record  of the first call: flow:{<type>:<id>}
+-- KEYS[2] timer   of the first call: flow:{<type>:<id>}:timer; then two keys for each further call
+-- ARGV[1] verb    of the first call: create, settle or read
+-- ARGV[2] count   how many arguments of its own follow, those of the script with that name; then the next call's verb, and so on
+--
+-- Replies: a list instead of a verdict.
+--   list  one reply a call, in their order: what the script of that name replies, or the error it ends with
+--
+-- Invariant: one call's error ends that call alone. In Cluster all keys must be in one slot.
+
+-- @include arguments
+-- @include words
+-- @include statuses
+-- @include record
+-- @include fence
+-- @include retention
+-- @include lease
+
+-- @verbs create settle read
+
+local MOST_ARGUMENTS = 64
+
+-- Nothing runs unless every call can be told from the next.
+local function check_frame(keys, arguments)
+  if #keys == 0 or #keys % 2 == 1 then refuse('FLOWARG', 'two keys are needed for each call: the record and its timer') end
+  local at = 1
+  for _ = 1, #keys, 2 do
+    if not verbs[arguments[at]] then refuse('FLOWARG', 'verb must be create, settle or read') end
+    at = at + 2 + integer('count', arguments[at + 1], 0, MOST_ARGUMENTS)
+  end
+  if at ~= #arguments + 1 then refuse('FLOWARG', 'the counts do not add up to the number of arguments') end
+end
+
+local function error_of(thrown)
+  if type(thrown) ~= 'table' then return redis.error_reply(tostring(thrown)) end
+  return redis.error_reply(thrown.refusal or thrown.err)
+end
+
+local function batch(keys, arguments)
+  check_frame(keys, arguments)
+  local replies, at = {}, 1
+  for key = 1, #keys, 2 do
+    local last = at + 1 + arguments[at + 1]
+    local ok, reply = pcall(verbs[arguments[at]], { keys[key], keys[key + 1] }, { unpack(arguments, at + 2, last) })
+    replies[#replies + 1] = ok and reply or error_of(reply)
+    at = last + 1
+  end
+  return replies
+end
+
+return answer(batch, KEYS, ARGV)
