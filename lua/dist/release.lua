@@ -6,6 +6,8 @@
 -- ARGV[2] request  id of this request, the same each time it is sent
 -- ARGV[3] fence    the fence that the owner was given
 -- ARGV[4] owner    the owner that create was given
+-- ARGV[5…] options name, value pairs:
+--   unbegun  1: the handler never began; if this call ends the lease, maxAttempts allows one attempt more
 --
 -- Replies: verdict, head, metadata, payload; see the contract.
 --   released    the lease is over: ended by this call, or before it (then nobody is told again)
@@ -13,7 +15,7 @@
 --   settled     the flow is terminal
 --   not_found   nothing stands there
 --
--- Invariant: the record stays PENDING with its fence; only the lease ends. Replayed, it answers as it did the first time.
+-- Invariant: the record stays PENDING with its fence; the lease ends. Replayed, it answers as it did the first time.
 
 -- Arguments: every one is checked before the first write; a bad one ends the script with a FLOWARG error that names it.
 -- Each function here costs every run of every script that includes it: only what is needed, where it is needed.
@@ -195,7 +197,8 @@ end
 local function release(keys, arguments)
   local verb, request = verb_of(keys, arguments, 4), request_of(arguments[2])
   local fence, owner = fence_of('fence', arguments[3]), token('owner', arguments[4])
-  if #arguments > 4 then refuse('FLOWARG', 'release takes 4 arguments') end
+  local unbegun = options_of(arguments, 5, ' unbegun ').unbegun
+  if unbegun and unbegun ~= '1' then refuse('FLOWARG', 'unbegun must be 1') end
   local now = clock()
   local record = load(keys, verb, now)
   if not record then return reply_with('not_found', now) end
@@ -205,6 +208,7 @@ local function release(keys, arguments)
   if not lapsed(record, now) then
     record.leaseUntil = now.text
     redis.call('HSET', keys[1], 'leaseUntil', record.leaseUntil, 'releasedBy', request)
+    if unbegun and record.maxAttempts then redis.call('HSET', keys[1], 'maxAttempts', exact(record.maxAttempts + 1)) end
     set_timer(keys, record, now)
     publish(verb, keys[1], record, 'RELEASED', record.leaseUntil, 'inline', '')
   end

@@ -114,7 +114,7 @@ export class Broker {
   }
 
   /**
-   * Stops: takes no more calls, waits up to `drainMs` (default 0) for handlers of `run` to finish, then aborts the rest and releases their
+   * Stops: takes no more calls, waits up to `drainMs` (default 0) for calls of `run` to end, here or elsewhere, then aborts the rest and releases their
    * flows so that others take over at once; local waits reject with `ERR_FLOW_CLOSED`, their flows go on. Closes the connections it
    * opened, not one that was borrowed. Resolves when all that is done; a second call waits for the first.
    *
@@ -122,10 +122,14 @@ export class Broker {
    * process.once('SIGTERM', () => void broker.close({ drainMs: 10_000 }));
    */
   close(options?: { readonly drainMs?: number }): Promise<void> {
-    knownOptions('the options of close', options, ['drainMs']);
-    const drainMs = wholeNumber('drainMs', options?.drainMs, 0, 0, MAX_MS);
-    this.#closing ??= this.#close(drainMs);
-    return this.#closing;
+    try {
+      knownOptions('the options of close', options, ['drainMs']);
+      const drainMs = wholeNumber('drainMs', options?.drainMs, 0, 0, MAX_MS);
+      this.#closing ??= this.#close(drainMs);
+      return this.#closing;
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   async #close(drainMs: number): Promise<void> {

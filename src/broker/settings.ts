@@ -46,6 +46,7 @@ const RETENTION_NAMES = ['completed', 'failed', 'canceled', 'timedOut'] as const
 const MAX_ATTEMPTS = 1_000_000;
 /** What Redis takes as one string. */
 export const MAX_BYTES = 512 * 1024 * 1024;
+const LEAST_PAYLOAD = 64; // a bare error needs no more, and must always find room
 
 export function settingsOf<T>(type: unknown, options: FlowOptions<T> = {}): Settings {
   knownOptions('the options of define', options, NAMES);
@@ -66,7 +67,7 @@ export function settingsOf<T>(type: unknown, options: FlowOptions<T> = {}): Sett
     freshUntil: options.freshUntil,
     payloads: new Payloads(
       codecOf(options.codec),
-      wholeNumber('maxPayloadBytes', options.maxPayloadBytes, flow.maxPayloadBytes, 1, MAX_BYTES),
+      wholeNumber('maxPayloadBytes', options.maxPayloadBytes, flow.maxPayloadBytes, LEAST_PAYLOAD, MAX_BYTES),
     ),
   };
 }

@@ -21,6 +21,7 @@ import {
   type CreateOptions,
   type DeleteOptions,
   type PublishVerb,
+  type ReleaseOptions,
   type SettleOptions,
   type Verb,
 } from '../contract/scripts.js';
@@ -118,8 +119,13 @@ export class Verbs {
     );
   }
 
-  release(flow: FlowName, fence: number, owner: string): Promise<Reply<ReleaseVerdict>> {
-    const values = releaseArguments(this.#options.publish, this.request(), fence, owner);
+  release(
+    flow: FlowName,
+    fence: number,
+    owner: string,
+    options: ReleaseOptions,
+  ): Promise<Reply<ReleaseVerdict>> {
+    const values = releaseArguments(this.#options.publish, this.request(), fence, owner, options);
     return this.#run<ReleaseVerdict>(
       'release',
       flow,

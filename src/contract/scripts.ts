@@ -46,6 +46,10 @@ export interface SettleOptions {
   readonly replyLimit?: number | undefined;
 }
 
+export interface ReleaseOptions {
+  readonly unbegun?: 1 | undefined;
+}
+
 export interface DeleteOptions {
   readonly fence?: number | undefined;
   readonly statuses?: string | undefined;
@@ -87,8 +91,9 @@ export function releaseArguments(
   request: string,
   fence: number,
   owner: string,
+  options: ReleaseOptions,
 ): Argument[] {
-  return [publish, request, String(fence), owner];
+  return withOptions([publish, request, String(fence), owner], options);
 }
 
 export function readArguments(

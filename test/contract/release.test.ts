@@ -36,6 +36,29 @@ describe.each(VARIANTS)('release, by $name', (variant) => {
     expect(next).toMatchObject({ verdict: 'taken_over', record: { attempt: '2' } });
   });
 
+  it('allows one attempt more when the handler never began', async () => {
+    const flow = await contract.flow();
+    const lease = { owner: OWNER, leaseMs: 60_000, maxAttempts: 1 };
+    await flow.run('create', createArguments(lease));
+    const release = ['me', await fenceOf(flow), OWNER, 'unbegun', 1];
+    const change = await flow.act('release', release);
+    expect(change.after.record).toMatchObject({ maxAttempts: '2', releasedBy: 'me' });
+    // Neither a replay nor another request of the same owner adds one.
+    await flow.run('release', release);
+    await flow.run('release', ['again', await fenceOf(flow), OWNER, 'unbegun', 1]);
+    const next = await flow.run('create', createArguments({ ...lease, owner: 'owner-2' }));
+    expect(next).toMatchObject({ verdict: 'taken_over', record: { attempt: '2' } });
+    await flow.lapse();
+    const last = await flow.run('create', createArguments({ ...lease, owner: 'owner-3' }));
+    expect(last).toMatchObject({ verdict: 'settled', record: { settledBy: 'owner_lost' } });
+  });
+
+  it('adds no attempt where there is no limit', async () => {
+    const flow = await reach(contract, 'owned');
+    const change = await flow.act('release', ['me', await fenceOf(flow), OWNER, 'unbegun', 1]);
+    expect(change.after.record).not.toHaveProperty('maxAttempts');
+  });
+
   it('tells nobody when the lease had run out already', async () => {
     const flow = await reach(contract, 'lapsed');
     const change = await flow.act('release', ['me', await fenceOf(flow), OWNER]);

@@ -58,6 +58,22 @@ describe('a caller that aborts', () => {
     expect(await Promise.all([second, joiner])).toEqual(['x', 'x']);
   });
 
+  it('before its handler began, spends none of the attempts', async () => {
+    const { here, there } = pair({ maxAttempts: 1 });
+    const id = bed.id();
+    const stop = new AbortController();
+    const first = here.run(id, never, { signal: stop.signal });
+    // Sent by now, and not answered.
+    await new Promise((resolve) => process.nextTick(resolve));
+    stop.abort(new Error('went away'));
+    await expect(first).rejects.toThrow('went away');
+    await until('the flow is free', async () => {
+      const record = await there.get(id);
+      return record?.leaseUntil !== undefined && record.leaseUntil <= Date.now();
+    });
+    expect(await there.run(id, () => 'the only run')).toBe('the only run');
+  });
+
   it('stops the handler when it was the last here, and frees the flow: another takes over at once', async () => {
     const { b, here, there } = pair();
     const id = bed.id();

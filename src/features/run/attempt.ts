@@ -40,6 +40,7 @@ export class Attempt<T> {
   #lease: Lease | undefined;
   #watchTimer: NodeJS.Timeout | undefined;
   #watching: Wait<Ending> | undefined;
+  #begun = false;
   #abandoned = false;
   #finished = false;
 
@@ -75,6 +76,7 @@ export class Attempt<T> {
     this.#watchSoon(lose);
     const overdue = this.#overdue(lose);
     this.#core.waiters.schedule(overdue, this.#remainingMs + OVERDUE_MS);
+    this.#begun = true;
     const context = { signal: this.#controller.signal, fence, attempt, coordinated: true };
     const finished = (async () => handler(context))()
       .finally(() => {
@@ -100,7 +102,8 @@ export class Attempt<T> {
     this.#abandoned = true;
     this.#controller.abort(reason);
     this.#letGo(); // a handler that does not heed its signal must not renew what is released
-    await this.#core.verbs.release(this.#flow, this.#record.fence, this.#core.brokerId);
+    const unbegun = this.#begun ? undefined : 1;
+    await this.#core.verbs.release(this.#flow, this.#record.fence, this.#core.brokerId, { unbegun });
   }
 
   /** Ends the attempt when its flow must be over, handler or commit under way or not. */

@@ -42,6 +42,7 @@ export interface Release {
   readonly request: string;
   readonly fence: string;
   readonly owner: string;
+  readonly unbegun: boolean;
 }
 
 export interface Read {
@@ -84,7 +85,7 @@ export function argumentsOf(call: Call): Argument[] {
     case 'renew':
       return [call.fence, call.owner, call.leaseMs];
     case 'release':
-      return [call.request, call.fence, call.owner];
+      return [call.request, call.fence, call.owner, ...option('unbegun', call.unbegun ? 1 : undefined)];
     case 'read':
       return [];
     case 'delete':

@@ -94,10 +94,11 @@ const renewing = fc
   .tuple(holding, leaseMs)
   .map(([plan, ms]) => (run: Run): Call => ({ verb: 'renew', ...holder(run, plan), leaseMs: ms }));
 
-const releasing = holding.map((plan) => (run: Run): Call => ({
+const releasing = fc.tuple(holding, fc.boolean()).map(([plan, unbegun]) => (run: Run): Call => ({
   verb: 'release',
   request: run.newRequest(),
   ...holder(run, plan),
+  unbegun,
 }));
 
 const deleting = fc

@@ -163,6 +163,7 @@ export class Model {
     const flow = this.flow!;
     if (columnOf(flow, this.#now) === 'owned') {
       Object.assign(flow, { leaseUntil: this.#now, releasedBy: call.request });
+      if (call.unbegun && flow.maxAttempts !== undefined) flow.maxAttempts += 1;
       this.timer = { value: '1', until: flow.deadlineAt };
       this.#tell('RELEASED', flow, this.#now);
     }
