@@ -13,6 +13,7 @@ const STEPS: readonly Step[] = [
   { title: 'Lint and format', script: 'lint' },
   { title: 'Types', script: 'types' },
   { title: 'Generated contract matches lua/', script: 'contract:check' },
+  { title: 'Model of the wait protocol', script: 'model:check' },
   { title: 'Build', script: 'build' },
   { title: 'Published package', script: 'package:check' },
   { title: 'Tests: unit', script: 'test:unit', jest: true },

@@ -13,15 +13,33 @@ const USUAL_LIBRARIES = ['libatomic1', 'libjemalloc2', 'liblzf1'];
  * nothing and starts no service (`apt-get install` would).
  */
 export async function debianServer(): Promise<{ file: string; env: NodeJS.ProcessEnv }> {
+  const names = async (options: readonly string[]): Promise<string[]> => [
+    ...new Set([...SERVER, ...(await missingLibraries(options))]),
+  ];
+  return debianPackages('redis', names, unpackedServer);
+}
+
+/**
+ * Packages of the distribution, downloaded and unpacked into the cache folder `what`. `names` says which, given options for apt-get;
+ * `ready` makes of the folder what is wanted, and rejects when it does not work.
+ */
+export async function debianPackages<T>(
+  what: string,
+  names: Names,
+  ready: (folder: string) => Promise<T>,
+): Promise<T> {
   if (!searchPath(['apt-get']) || !searchPath(['dpkg']))
     throw new Error('no apt-get here to fetch packages with');
   const release = await releaseName();
   try {
-    const folder = await cached(`redis-${release}-${process.arch}`, fill);
-    return await unpackedServer(folder);
+    const folder = await cached(`${what}-${release}-${process.arch}`, async (draft) => {
+      await fill(draft, names);
+      await ready(draft);
+    });
+    return await ready(folder);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw new Error(`fetching redis-server as a package failed: ${why}`, { cause: error });
+    throw new Error(`fetching ${what} as a package failed: ${why}`, { cause: error });
   }
 }
 
@@ -32,15 +50,17 @@ async function releaseName(): Promise<string> {
   return `${field('ID') || 'debian'}${field('VERSION_ID')}`;
 }
 
-async function fill(folder: string): Promise<void> {
+type Names = (options: readonly string[]) => Promise<string[]>;
+
+async function fill(folder: string, names: Names): Promise<void> {
   const apt = join(folder, 'apt');
-  const lists = await downloadWith(ownCache(apt), folder).catch(() => undefined);
+  const lists = await downloadWith(ownCache(apt), folder, names).catch(() => undefined);
   if (!lists) {
     // Package lists are missing (a container) or too old: fetch them, but into a folder of our own, which needs no
     // root, takes no lock of the system's and leaves its lists as they were.
     const own = [...ownCache(apt), ...ownState(apt)];
     await command('apt-get', [...own, 'update', '-q'], { timeoutMs: 180_000 });
-    await downloadWith(own, folder);
+    await downloadWith(own, folder, names);
   }
   const packages = (await readdir(folder)).filter((file) => file.endsWith('.deb'));
   for (const file of packages) {
@@ -48,12 +68,13 @@ async function fill(folder: string): Promise<void> {
     await rm(join(folder, file));
   }
   await rm(apt, { recursive: true, force: true });
-  await unpackedServer(folder);
 }
 
-async function downloadWith(options: readonly string[], cwd: string): Promise<true> {
-  const names = [...new Set([...SERVER, ...(await missingLibraries(options))])];
-  await command('apt-get', [...options, 'download', '-q', ...names], { cwd, timeoutMs: 180_000 });
+async function downloadWith(options: readonly string[], cwd: string, names: Names): Promise<true> {
+  await command('apt-get', [...options, 'download', '-q', ...(await names(options))], {
+    cwd,
+    timeoutMs: 180_000,
+  });
   return true;
 }
 
