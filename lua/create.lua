@@ -58,11 +58,13 @@ local function check_options(plan)
 end
 
 local function plan_of(arguments)
-  local plan = options_of(arguments, 5, ' retention owner leaseMs maxAttempts conflict reuse minFreshMs rejectFence origin replyLimit ')
-  if #arguments > 4 then check_options(plan) end
-  plan.request = request_of(arguments[2])
-  plan.timeoutMs = integer('timeoutMs', arguments[3], 1, MAX_MS)
-  plan.metadata = arguments[4]
+  local plan = {
+    request = request_of(arguments[2]), timeoutMs = integer('timeoutMs', arguments[3], 1, MAX_MS), metadata = arguments[4],
+  }
+  if #arguments > 4 then
+    add_options(plan, arguments, 5, ' retention owner leaseMs maxAttempts conflict reuse minFreshMs rejectFence origin replyLimit ')
+    check_options(plan)
+  end
   return plan
 end
 
