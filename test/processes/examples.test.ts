@@ -1,4 +1,4 @@
-import { spawnSync, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -6,17 +6,16 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
+import { ensureBuilt } from '../../scripts/built.js';
 import { startRedis, type RedisServer } from '../../scripts/redis/index.js';
 import { spawnTs } from '../../scripts/spawn-ts.js';
 
-const root = join(__dirname, '..', '..');
-const examples = join(root, 'examples');
+const examples = join(__dirname, '..', '..', 'examples');
 let redis: RedisServer;
 
 beforeAll(async () => {
   // The examples import 'flowbroker' as their readers do, which in here is the package's own build.
-  const { status } = spawnSync('npm', ['run', '-s', 'build'], { cwd: root, stdio: 'inherit' });
-  expect(status).toBe(0);
+  ensureBuilt();
   redis = await startRedis();
 }, 120_000);
 afterAll(() => redis.stop());
