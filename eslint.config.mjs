@@ -97,14 +97,23 @@ export default defineConfig(
     [upward(['api', 'adapters', 'index'], 'src/features'), ioredisOnly, sideways('^\\.\\./[^.]')],
   ),
   restrict(
-    ['examples/*.ts'],
+    ['examples/**/*.ts'],
     [
       {
-        regex: '/src/',
+        regex: '/(src|scripts)/',
         message: "Examples import from 'flowbroker', so that a reader can copy them as they are.",
       },
     ],
   ),
+  {
+    files: ['examples/nestjs/**/*.ts', 'test/processes/programs/nestjs-for-root.ts'],
+    rules: {
+      // A module of Nest is its decorator.
+      '@typescript-eslint/no-extraneous-class': ['error', { allowWithDecorator: true }],
+      // Nest declares its options as classes, and takes object literals for them.
+      '@typescript-eslint/no-unsafe-class-instance-assignment': 'off',
+    },
+  },
   restrict(
     ['examples/demo/**/*.ts'],
     [
