@@ -2,31 +2,36 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ensureBuilt } from '../../scripts/built.js';
 
 const root = join(__dirname, '..', '..');
 
-/** An empty project that installed the packed package and ioredis, and nothing else. */
+/** An empty project that installed the packed package, ioredis, what was asked for besides, and nothing else. */
 export interface EmptyProject {
   readonly folder: string;
   node(...args: string[]): string;
+  /** What a program prints, under these variables besides those of this process. */
+  output(program: string, env: NodeJS.ProcessEnv): string;
   /** With the strictest settings a user may have. */
   compile(...files: string[]): void;
   remove(): void;
 }
 
-/** Builds, packs and installs; takes a minute. */
-export function emptyProject(): EmptyProject {
+/** Builds if need be, packs and installs, the packages besides in the versions that this repository has; takes a minute at most. */
+export function emptyProject(packages: readonly string[] = []): EmptyProject {
   const folder = mkdtempSync(join(tmpdir(), 'flowbroker-package-'));
-  run('npm', ['run', '-s', 'build'], root);
+  ensureBuilt();
   run('npm', ['pack', '--silent', '--pack-destination', folder], root);
   const tarball = readdirSync(folder).find((file) => file.endsWith('.tgz'))!;
-  const dependencies = { flowbroker: `file:${tarball}`, ioredis: versionOf('ioredis') };
+  const besides = ['ioredis', ...packages].map((name) => [name, versionOf(name)] as const);
+  const dependencies = { flowbroker: `file:${tarball}`, ...Object.fromEntries(besides) };
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, dependencies }));
   run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts'], folder);
   const node = (...args: string[]): string => run(process.execPath, args, folder);
   return {
     folder,
     node,
+    output: (program, env) => run(process.execPath, [program], folder, env),
     compile: (...files) => {
       const types = ['--types', 'node', '--typeRoots', join(root, 'node_modules', '@types')];
       const options = [
@@ -45,16 +50,18 @@ export function emptyProject(): EmptyProject {
   };
 }
 
-function run(file: string, args: readonly string[], cwd: string): string {
+function run(file: string, args: readonly string[], cwd: string, env?: NodeJS.ProcessEnv): string {
   try {
-    return execFileSync(file, args, { cwd, encoding: 'utf8', stdio: 'pipe', timeout: 120_000 });
+    const options = { cwd, env: { ...process.env, ...env }, timeout: 120_000 };
+    return execFileSync(file, args, { ...options, encoding: 'utf8', stdio: 'pipe' });
   } catch (error) {
     const { stdout, stderr } = error as { stdout: string; stderr: string };
     throw new Error(`${file} ${args.join(' ')} failed:\n${stdout}\n${stderr}`, { cause: error });
   }
 }
 
+/** Of what is installed here. Not by its exports, which need not have a package.json. */
 function versionOf(name: string): string {
-  const file = require.resolve(`${name}/package.json`, { paths: [root] });
+  const file = join(root, 'node_modules', name, 'package.json');
   return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
