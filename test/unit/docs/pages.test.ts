@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as flowbroker from '../../../src/index.js';
+import { recipes } from '../../helpers/recipes.js';
 
 const root = join(__dirname, '..', '..', '..');
 const page = (name: string): string => readFileSync(join(root, name), 'utf8');
@@ -55,7 +56,9 @@ it('links only to files that are there', () => {
     'docs/guide.md',
     'docs/contract.md',
     'docs/errors.md',
+    'docs/recipes.md',
     'examples/README.md',
+    ...recipes.map(({ name }) => `examples/${name}/README.md`),
   ]) {
     for (const [, target] of page(name).matchAll(/\]\((?!https?:)([^)#]+)/g)) {
       expect({ name, target, there: existsSync(join(root, name, '..', target!)) }).toMatchObject({
@@ -63,4 +66,16 @@ it('links only to files that are there', () => {
       });
     }
   }
+});
+
+it('quotes in the page on recipes what stands in their files', () => {
+  const lines = (text: string): string =>
+    text
+      .trim()
+      .split('\n')
+      .map((line) => line.trim())
+      .join('\n');
+  const quotes = [...page('docs/recipes.md').matchAll(/^```ts\n\/\/ (\S+)\n([^]*?)^```$/gm)];
+  expect(quotes).toHaveLength([...page('docs/recipes.md').matchAll(/^```ts$/gm)].length);
+  for (const [, file, quote] of quotes) expect(lines(page(file!))).toContain(lines(quote!));
 });
