@@ -7,7 +7,21 @@ import { withScripts } from './contract/page';
 
 const ROOT = join(__dirname, '..');
 const LUA = join(ROOT, 'lua');
-const VERBS = ['create', 'settle', 'renew', 'release', 'read', 'delete', 'batch'] as const;
+const VERBS = [
+  'create',
+  'settle',
+  'renew',
+  'release',
+  'read',
+  'delete',
+  'batch',
+  'acquire',
+  'free',
+  'generation',
+] as const;
+
+// Safe for EVALSHA_RO, and for replicas.
+const READONLY: readonly string[] = ['generation'];
 
 /** Every generated file of the contract with the content that its sources ask for. */
 function generate(): Map<string, string> {
@@ -28,7 +42,7 @@ function generate(): Map<string, string> {
       file: `dist/${verb}.lua`,
       function: `flowbroker_${verb}`,
       sha1,
-      readonly: false,
+      readonly: READONLY.includes(verb),
       retrySafe: true,
       ...header,
     };

@@ -1,5 +1,6 @@
 export { createBroker, type Broker } from './api/broker.js';
 export { type Flows } from './api/flows.js';
+export { type AcquireCallOptions, type GenerationLease } from './api/lease.js';
 export type {
   CreateCallOptions,
   CreateResult,
@@ -39,6 +40,7 @@ export {
   type FlowErrorDetails,
   type FlowName,
 } from './errors.js';
+export { type LeaseHold } from './features/generation-lease/hold.js';
 export { type RunResult } from './features/run/local-run.js';
 export { type RunContext, type RunHandler } from './features/run/plan.js';
 export {

@@ -96,6 +96,7 @@ export const DEFAULTS = {
     minFreshMs: 0,
     maxPayloadBytes: 1_048_576,
   },
+  lease: { leaseMs: 30_000, waitMs: 15_000 },
   retention: { completed: 300_000, failed: 60_000, canceled: 60_000, timedOut: 60_000 },
 } as const;
 

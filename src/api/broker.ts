@@ -1,9 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { Telemetry, type BrokerStats } from '../broker/telemetry.js';
 import { settingsOf } from '../broker/settings.js';
+import { LeaseVerbs } from '../broker/lease-verbs.js';
 import { Verbs } from '../broker/verbs.js';
-import { heartbeatChannelOf } from '../contract/keys.js';
+import { heartbeatChannelOf, isLease } from '../contract/keys.js';
 import { FlowClosedError } from '../errors.js';
+import { readFollowed } from '../features/generation-lease/follow.js';
+import { Leases } from '../features/generation-lease/leases.js';
 import { Runs } from '../features/run/runs.js';
 import { knownOptions, MAX_MS, wholeNumber, type BrokerOptions, type FlowOptions } from '../options.js';
 import { connect, type Connections } from '../redis/connections.js';
@@ -13,6 +16,7 @@ import { WakePath } from '../waiters/wake-path.js';
 import { brokerSettings } from './broker-settings.js';
 import { Flows } from './flows.js';
 import type { Foundation } from './foundation.js';
+import { GenerationLease } from './lease.js';
 
 /**
  * A broker over one Redis: define flow types on it, close it when done. Opens its connections at once, listens only once
@@ -35,6 +39,7 @@ export class Broker {
   readonly #commands: Line;
   readonly #wakePath: WakePath;
   readonly #runs: Runs;
+  readonly #leases: Leases;
   readonly #telemetry: Telemetry;
   readonly #base: Foundation;
   #closing: Promise<void> | undefined;
@@ -57,6 +62,7 @@ export class Broker {
       { brokerId: this.id, prefix, db, inlineBytes, publish: 'PUBLISH' },
       this.#telemetry,
     );
+    const leaseVerbs = new LeaseVerbs(this.#commands, { prefix, publish: 'PUBLISH' });
     this.#wakePath = new WakePath({
       pollMs: settings.pollMs,
       rereadMs: settings.rereadMs,
@@ -67,7 +73,7 @@ export class Broker {
       heartbeatChannel: heartbeatChannelOf(prefix, this.id),
       telemetry: this.#telemetry,
       logger: logger?.child({ component: 'waiters' }),
-      read: (flow) => verbs.read(flow),
+      read: (flow) => (isLease(flow) ? readFollowed(leaseVerbs, flow) : verbs.read(flow)),
       channelOf: (flow) => verbs.keys(flow).record,
       hintChannelOf: (flow) => verbs.hintChannel(flow),
     });
@@ -80,6 +86,7 @@ export class Broker {
       commandTimeoutMs,
     };
     this.#runs = new Runs(core);
+    this.#leases = new Leases(core, leaseVerbs);
     this.#base = {
       core,
       runs: this.#runs,
@@ -100,6 +107,17 @@ export class Broker {
     return new Flows<T, M>(this.#base, settingsOf(type, options));
   }
 
+  /**
+   * The generation lease of this name (1 to 512 bytes): see {@link GenerationLease}. Costs nothing; the same name is the same lease in
+   * every process.
+   */
+  lease(name: string): GenerationLease {
+    this.#base.check();
+    return new GenerationLease(name, this.#leases, () => {
+      this.#base.check();
+    });
+  }
+
   /** Counts since the broker was created, and what there is now; see {@link BrokerStats}. */
   stats(): BrokerStats {
     const { waiters } = this.#wakePath;
@@ -115,7 +133,7 @@ export class Broker {
 
   /**
    * Stops: takes no more calls, waits up to `drainMs` (default 0) for calls of `run` to end, here or elsewhere, then aborts the rest and releases their
-   * flows so that others take over at once; local waits reject with `ERR_FLOW_CLOSED`, their flows go on. Closes the connections it
+   * flows, and the leases held here, so that others take over at once; local waits reject with `ERR_FLOW_CLOSED`, their flows go on. Closes the connections it
    * opened, not one that was borrowed. Resolves when all that is done; a second call waits for the first.
    *
    * @example
@@ -134,6 +152,7 @@ export class Broker {
 
   async #close(drainMs: number): Promise<void> {
     await this.#runs.close(drainMs);
+    await this.#leases.close(new FlowClosedError('the broker was closed'));
     this.#wakePath.close(new FlowClosedError('the broker was closed'));
     this.#commands.detach();
     this.#connections.close();

@@ -17,6 +17,18 @@ export function keysOf(prefix: string, flow: FlowName): FlowKeys {
   return { record, timer: `${record}:timer` };
 }
 
+/** No flow has this type: under it the generation leases have keys and channels of their own. */
+const LEASE_TYPE = '@lease';
+
+/** The name under which a generation lease has its keys, its channel and its waiters. */
+export function leaseName(name: unknown): FlowName {
+  return { type: LEASE_TYPE, id: checkName(LEASE_TYPE, name) };
+}
+
+export function isLease(name: FlowName): boolean {
+  return name.type === LEASE_TYPE;
+}
+
 /** The channel on which Redis tells that a timer ran out, where keyspace events are on. */
 export function hintChannelOf(db: number, keys: FlowKeys): string {
   return `__keyspace@${String(db)}__:${keys.timer}`;
@@ -49,19 +61,27 @@ export function checkPrefix(prefix: unknown): string {
 }
 
 export function checkId(type: string, id: unknown): string {
-  if (typeof id !== 'string')
-    throw new FlowInvalidArgumentError(`id of a ${type} flow must be a string, got ${show(id)}`);
-  const bytes = Buffer.byteLength(id);
+  return checkName(type, id);
+}
+
+function checkName(type: string, name: unknown): string {
+  if (typeof name !== 'string')
+    throw new FlowInvalidArgumentError(`${described(type)} must be a string, got ${show(name)}`);
+  const bytes = Buffer.byteLength(name);
   if (bytes < 1 || bytes > MAX_ID_BYTES) {
     throw new FlowInvalidArgumentError(
-      `id of a ${type} flow must be 1 to ${String(MAX_ID_BYTES)} bytes, got ${String(bytes)}`,
+      `${described(type)} must be 1 to ${String(MAX_ID_BYTES)} bytes, got ${String(bytes)}`,
     );
   }
-  if (CONTROL.test(id))
-    throw new FlowInvalidArgumentError(`id of a ${type} flow must have no control characters`);
-  if (!isWellFormed(id))
-    throw new FlowInvalidArgumentError(`id of a ${type} flow must be well-formed Unicode`);
-  return id;
+  if (CONTROL.test(name))
+    throw new FlowInvalidArgumentError(`${described(type)} must have no control characters`);
+  if (!isWellFormed(name))
+    throw new FlowInvalidArgumentError(`${described(type)} must be well-formed Unicode`);
+  return name;
+}
+
+function described(type: string): string {
+  return type === LEASE_TYPE ? 'name of a lease' : `id of a ${type} flow`;
 }
 
 // A lone surrogate would be sent as U+FFFD, and two different ids would meet in one key.

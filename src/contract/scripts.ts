@@ -23,6 +23,9 @@ export const scripts: { readonly [V in Verb]: Script } = {
   read: { verb: 'read', batched: true, ...lua.read },
   delete: { verb: 'delete', batched: false, ...lua.delete },
   batch: { verb: 'batch', batched: false, ...lua.batch },
+  acquire: { verb: 'acquire', batched: false, ...lua.acquire },
+  free: { verb: 'free', batched: false, ...lua.free },
+  generation: { verb: 'generation', batched: false, ...lua.generation },
 };
 
 export interface CreateOptions {
@@ -54,6 +57,11 @@ export interface DeleteOptions {
   readonly fence?: number | undefined;
   readonly statuses?: string | undefined;
   readonly replyLimit?: number | undefined;
+}
+
+export interface AcquireOptions {
+  readonly expectedGeneration?: number | undefined;
+  readonly advanceGeneration?: 1 | undefined;
 }
 
 export function createArguments(
@@ -105,6 +113,19 @@ export function readArguments(
 
 export function deleteArguments(publish: PublishVerb, request: string, options: DeleteOptions): Argument[] {
   return withOptions([publish, request], options);
+}
+
+export function acquireArguments(
+  publish: PublishVerb,
+  owner: string,
+  leaseMs: number,
+  options: AcquireOptions,
+): Argument[] {
+  return withOptions([publish, owner, String(leaseMs)], options);
+}
+
+export function freeArguments(publish: PublishVerb, owner: string): Argument[] {
+  return [publish, owner];
 }
 
 function withOptions(list: Argument[], options: object): Argument[] {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { acquireRedis, type AcquiredRedis } from '../../scripts/redis/index.js';
-import { flattened, type Verb } from './helpers/variants.js';
+import { type AnyVerb, flattened, type Verb } from './helpers/variants.js';
 import { checkModel } from './model/property.js';
 import { ModelServer } from './model/server.js';
 
@@ -151,7 +151,7 @@ describe('the model notices that', () => {
 
   afterAll(() => redis.stop());
 
-  async function check(source: (verb: Verb) => string): Promise<void> {
+  async function check(source: (verb: AnyVerb) => string): Promise<void> {
     const server = await ModelServer.connect(redis.url, `test-${randomUUID()}`, source);
     try {
       await checkModel(server, { numRuns: RUNS, seed: 1, endOnFailure: true });
@@ -164,7 +164,7 @@ describe('the model notices that', () => {
     const lua = flattened(verb);
     // The guard must stand in the script exactly once, or this test would prove nothing.
     expect(lua.split(guard)).toHaveLength(2);
-    const mutated = (name: Verb): string => (name === verb ? lua.replace(guard, broken) : flattened(name));
+    const mutated = (name: AnyVerb): string => (name === verb ? lua.replace(guard, broken) : flattened(name));
     await expect(check(mutated)).rejects.toThrow(/Property failed after \d+ tests/);
   });
 

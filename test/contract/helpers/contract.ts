@@ -4,6 +4,7 @@ import { Redis } from 'ioredis';
 import { acquireRedis, startRedis } from '../../../scripts/redis/index.js';
 import { Flow, type Wiring } from './flow.js';
 import { Footprint } from './footprint.js';
+import { Lease } from './lease.js';
 import { Subscriber } from './subscriber.js';
 import { type Variant } from './variants.js';
 
@@ -11,6 +12,8 @@ export interface Contract {
   readonly client: Redis;
   /** A flow nobody has touched, with somebody listening on its channel. */
   flow(id?: string): Promise<Flow>;
+  /** A generation lease nobody has touched, with somebody listening. */
+  lease(): Promise<Lease>;
 }
 
 /**
@@ -56,6 +59,11 @@ export function useContract(variant: Variant): Contract {
       const flow = new Flow(`${prefix}:{login:${id}}`, wiring);
       await wiring.subscriber.listen(flow.key);
       return flow;
+    },
+    async lease() {
+      const lease = new Lease(`${prefix}:{@lease:${String(++flows)}}`, wiring);
+      await wiring.subscriber.listen(lease.key);
+      return lease;
     },
   };
 }

@@ -7,10 +7,15 @@ const LUA = join(__dirname, '../../../lua');
 
 export const VERBS = ['create', 'settle', 'renew', 'release', 'read', 'delete'] as const;
 export type Verb = (typeof VERBS)[number];
+/** The scripts of the generation lease: another record, another reply. */
+export const LEASE_VERBS = ['acquire', 'free', 'generation'] as const;
+export type LeaseVerb = (typeof LEASE_VERBS)[number];
+export type AnyVerb = Verb | LeaseVerb;
+const ALL_VERBS: readonly AnyVerb[] = [...VERBS, ...LEASE_VERBS];
 export type Argument = string | Buffer | number;
 
 /** One way to send a script to Redis: the command and what stands before the number of keys; `batch` where the verb goes through it. */
-export type Call = (verb: Verb) => [command: string, script: string, through?: 'batch'];
+export type Call = (verb: AnyVerb) => [command: string, script: string, through?: 'batch'];
 
 export interface Variant {
   readonly name: string;
@@ -20,14 +25,14 @@ export interface Variant {
   load(client: Redis): Promise<Call>;
 }
 
-export function flattened(verb: Verb | 'batch'): string {
+export function flattened(verb: AnyVerb | 'batch'): string {
   return readFileSync(join(LUA, 'dist', `${verb}.lua`), 'utf8');
 }
 
 /** Loads `sources` with SCRIPT LOAD; EVALSHA then runs them. */
-export async function loadScripts(client: Redis, source: (verb: Verb) => string): Promise<Call> {
-  const shas = new Map<Verb, string>();
-  for (const verb of VERBS) {
+export async function loadScripts(client: Redis, source: (verb: AnyVerb) => string): Promise<Call> {
+  const shas = new Map<AnyVerb, string>();
+  for (const verb of ALL_VERBS) {
     const lua = source(verb);
     shas.set(verb, createHash('sha1').update(lua).digest('hex'));
     await client.script('LOAD', lua);
@@ -36,11 +41,11 @@ export async function loadScripts(client: Redis, source: (verb: Verb) => string)
 }
 
 const withShebang = async (): Promise<Call> => {
-  const scripts = new Map(VERBS.map((verb) => [verb, `#!lua\n${flattened(verb)}`]));
+  const scripts = new Map(ALL_VERBS.map((verb) => [verb, `#!lua\n${flattened(verb)}`]));
   return (verb) => ['EVAL', scripts.get(verb)!];
 };
 
-const BATCHED: ReadonlySet<Verb> = new Set(['create', 'settle', 'read']);
+const BATCHED: ReadonlySet<AnyVerb> = new Set(['create', 'settle', 'read']);
 
 const ALL: readonly Variant[] = [
   {

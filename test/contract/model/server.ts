@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { Flow, type Reply, type Snapshot } from '../helpers/flow.js';
 import { Subscriber } from '../helpers/subscriber.js';
-import { type Argument, loadScripts, type Verb } from '../helpers/variants.js';
+import { type AnyVerb, type Argument, loadScripts, type Verb } from '../helpers/variants.js';
 
 export interface Seen extends Reply {
   readonly after: Snapshot;
@@ -19,7 +19,7 @@ export class ModelServer {
     readonly call: Awaited<ReturnType<typeof loadScripts>>,
   ) {}
 
-  static async connect(url: string, prefix: string, source: (verb: Verb) => string): Promise<ModelServer> {
+  static async connect(url: string, prefix: string, source: (verb: AnyVerb) => string): Promise<ModelServer> {
     const client = new Redis(url);
     const subscriber = new Subscriber(client.duplicate(), client, { publish: 'PUBLISH' });
     return new ModelServer(client, subscriber, prefix, await loadScripts(client, source));

@@ -1,0 +1,148 @@
+import type { AcquirePlan, LeaseVerbs } from '../../broker/lease-verbs.js';
+import type { AcquireVerdict, LeaseReply } from '../../contract/lease-replies.js';
+import { FlowClosedError, FlowUnavailableError, FlowWaitTimeoutError, type FlowName } from '../../errors.js';
+import type { Line } from '../../redis/line.js';
+import type { Core } from '../../waiters/core.js';
+import { Wait } from '../../waiters/wait.js';
+import { followed } from './follow.js';
+import { Hold } from './hold.js';
+
+/** One acquisition, checked. */
+export interface LeasePlan {
+  readonly leaseMs: number;
+  readonly waitMs: number;
+  readonly signal: AbortSignal | undefined;
+  readonly expectedGeneration: number | undefined;
+  readonly advanceGeneration: boolean;
+}
+
+type Attempt = Promise<LeaseReply<AcquireVerdict>>;
+
+/** The generation leases of one broker: those it holds, and how it comes by them. */
+export class Leases {
+  readonly #core: Core;
+  readonly #verbs: LeaseVerbs;
+  readonly #holds = new Set<Hold>();
+  #closed = false;
+
+  constructor(core: Core, verbs: LeaseVerbs) {
+    this.#core = core;
+    this.#verbs = verbs;
+  }
+
+  async generation(name: FlowName): Promise<number | null> {
+    const { lease } = await this.#verbs.generation(name);
+    return lease.advancing ? null : lease.generation;
+  }
+
+  /** A hold; undefined when the generation is not the expected one, or the time to wait is over. */
+  async acquire(name: FlowName, plan: LeasePlan): Promise<Hold | undefined> {
+    const { signal, waitMs } = plan;
+    const until = performance.now() + waitMs;
+    for (let first = true; ; first = false) {
+      signal?.throwIfAborted();
+      if (this.#closed) throw closed(name);
+      const asked = this.#asked(plan);
+      // Most leases are free: the first try does without a subscription.
+      const reply = first
+        ? await this.#tryOnce(name, asked)
+        : await this.#tryAndWait(name, asked, plan, until);
+      if (reply?.verdict === 'acquired') return this.#held(name, asked.owner, reply, signal);
+      if (reply?.verdict === 'stale' || performance.now() >= until) return undefined;
+    }
+  }
+
+  /** Ends all holds, so that others get the leases at once. */
+  async close(error: Error): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#holds].map((hold) => hold.end(error)));
+  }
+
+  #asked(plan: LeasePlan): AcquirePlan {
+    const { leaseMs, expectedGeneration, advanceGeneration } = plan;
+    const options = { expectedGeneration, advanceGeneration: advanceGeneration ? (1 as const) : undefined };
+    return { owner: this.#core.verbs.request(), leaseMs, options };
+  }
+
+  async #tryOnce(name: FlowName, asked: AcquirePlan): Attempt {
+    try {
+      return await this.#verbs.acquire(name, asked);
+    } catch (error) {
+      this.#undo(name, asked, error);
+      throw error;
+    }
+  }
+
+  /** Subscribes, then tries; if somebody holds it, resolves with undefined when it is worth another try. */
+  async #tryAndWait(
+    name: FlowName,
+    asked: AcquirePlan,
+    { signal }: LeasePlan,
+    until: number,
+  ): Promise<LeaseReply<AcquireVerdict> | undefined> {
+    const timeoutMs = Math.max(1, Math.ceil(until - performance.now()));
+    const wait = new Wait(
+      this.#core.waiters,
+      name,
+      { signal, timeoutMs, followsLease: true },
+      (ending) => ending,
+    );
+    let attempt: Attempt | undefined;
+    const tried = wait.begin(async (line: Line) => {
+      attempt = this.#verbs.acquire(name, asked, line);
+      return followed(await attempt);
+    });
+    try {
+      await tried;
+    } catch (error) {
+      if (attempt) this.#undoLate(name, asked, attempt);
+      if (error instanceof FlowWaitTimeoutError) return undefined;
+      throw error;
+    }
+    const reply = await attempt;
+    if (reply?.verdict === 'held') {
+      const ending = await wait.outcome;
+      if (ending.kind === 'error' && !(ending.error instanceof FlowWaitTimeoutError)) throw ending.error;
+      return undefined;
+    }
+    wait.stop(new FlowClosedError('the wait is over', { flow: name }));
+    return reply;
+  }
+
+  async #held(
+    name: FlowName,
+    owner: string,
+    reply: LeaseReply<AcquireVerdict>,
+    signal: AbortSignal | undefined,
+  ): Promise<Hold> {
+    const { waiters } = this.#core;
+    const hold = new Hold(this.#verbs, waiters, name, owner, reply, () => this.#holds.delete(hold));
+    this.#holds.add(hold);
+    const unwanted = signal?.aborted ? (signal.reason as Error) : this.#closed ? closed(name) : undefined;
+    if (!unwanted) return hold;
+    await hold.end(unwanted);
+    throw unwanted;
+  }
+
+  /** The caller left before the answer came: what it got is given back. */
+  #undoLate(name: FlowName, asked: AcquirePlan, attempt: Attempt): void {
+    attempt.then(
+      ({ verdict }) => {
+        if (verdict === 'acquired') this.#undo(name, asked);
+      },
+      (error: unknown) => {
+        this.#undo(name, asked, error);
+      },
+    );
+  }
+
+  /** A try whose answer did not come may have taken the lease: it must not stand for nobody. */
+  #undo(name: FlowName, asked: AcquirePlan, error?: unknown): void {
+    if (error !== undefined && !(error instanceof FlowUnavailableError)) return;
+    this.#verbs.free(name, asked.owner).catch(() => undefined); // then it ends by itself
+  }
+}
+
+function closed(flow: FlowName): FlowClosedError {
+  return new FlowClosedError('the broker is closed', { flow });
+}
