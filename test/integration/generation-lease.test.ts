@@ -1,0 +1,202 @@
+import { failureOf } from '../helpers/errors.js';
+import { setup } from '../helpers/setup.js';
+import { latch, until } from '../helpers/until.js';
+
+const bed = setup();
+
+/** So long that nothing here happens because one ends. */
+const LONG = 600_000;
+
+function pair() {
+  const [a, b] = [bed.broker(), bed.broker()];
+  const name = bed.id();
+  return { a, b, here: a.lease(name), there: b.lease(name), name };
+}
+
+it('is generation 0 and free at first, and each holder has a larger fence', async () => {
+  const { here, there } = pair();
+  expect(await here.generation()).toBe(0);
+  const first = await here.acquire({ leaseMs: LONG, waitMs: 0 });
+  expect(first).toMatchObject({ generation: 0 });
+  expect(await there.acquire({ leaseMs: LONG, waitMs: 0 })).toBeNull();
+  expect(await first!.release()).toBe(true);
+  const second = await there.acquire({ leaseMs: LONG, waitMs: 0 });
+  expect(second!.fence).toBeGreaterThan(first!.fence);
+  await second!.release();
+});
+
+it('advances its generation, and says null while that is under way', async () => {
+  const { here, there } = pair();
+  const teardown = await here.acquire({ advanceGeneration: true, leaseMs: LONG });
+  expect(teardown).toMatchObject({ generation: 1 });
+  expect(await there.generation()).toBeNull();
+  await teardown!.release();
+  expect(await there.generation()).toBe(1);
+});
+
+it('gives null at once to who expects a generation that is gone, also while it is held', async () => {
+  const { here, there } = pair();
+  const known = (await there.generation())!;
+  const teardown = await here.acquire({ advanceGeneration: true, leaseMs: LONG });
+  expect(await there.acquire({ expectedGeneration: known, leaseMs: LONG, waitMs: LONG })).toBeNull();
+  await teardown!.release();
+  expect(await there.acquire({ expectedGeneration: known, leaseMs: LONG, waitMs: LONG })).toBeNull();
+  const hold = await there.acquire({ expectedGeneration: 1, leaseMs: LONG });
+  expect(hold).toMatchObject({ generation: 1 });
+  await hold!.release();
+});
+
+it('wakes who waits when it is released, without polling', async () => {
+  const { b, here, there } = pair();
+  const hold = await here.acquire({ leaseMs: LONG });
+  const waiting = there.acquire({ leaseMs: LONG, waitMs: LONG });
+  await until('the other waits', () => b.stats().waiters === 1 && b.stats().listening);
+  const before = b.stats();
+  await hold!.release();
+  const next = await waiting;
+  expect(next).not.toBeNull();
+  const { polls, missedWakes, wakes, waiters } = b.stats();
+  expect({ polls, missedWakes, waiters }).toEqual({ polls: before.polls, missedWakes: 0, waiters: 0 });
+  expect(wakes).toBe(before.wakes + 1);
+  await next!.release();
+});
+
+it('refuses who waits in a generation that ended meanwhile, as soon as the lease is free', async () => {
+  const { b, here, there, name } = pair();
+  const hold = await here.acquire({ leaseMs: LONG });
+  const stale = there.acquire({ expectedGeneration: 0, leaseMs: LONG, waitMs: LONG });
+  await until('the other waits', () => b.stats().waiters === 1);
+  await bed.admin.hset(`flow:{@lease:${name}}`, 'generation', '7');
+  await hold!.release();
+  expect(await stale).toBeNull();
+});
+
+it('passes from one to the next of many who wait, in this process and elsewhere', async () => {
+  const { here, there } = pair();
+  let holders = 0;
+  let most = 0;
+  const turns = Array.from({ length: 20 }, async (_none, at) => {
+    const hold = await (at % 2 ? here : there).acquire({ leaseMs: LONG, waitMs: LONG });
+    most = Math.max(most, ++holders);
+    await new Promise(setImmediate);
+    holders--;
+    await hold!.release();
+    return hold!.fence;
+  });
+  const fences = await Promise.all(turns);
+  expect(most).toBe(1);
+  expect(new Set(fences).size).toBe(20);
+});
+
+it("is another's when its time is over, and tells its holder so by the signal", async () => {
+  const { here, there } = pair();
+  const hold = await here.acquire({ leaseMs: 100 });
+  const told = latch<unknown>();
+  hold!.signal.addEventListener('abort', () => told.open(hold!.signal.reason));
+  const next = await there.acquire({ leaseMs: LONG, waitMs: LONG });
+  expect(next).not.toBeNull();
+  expect(await told.opened).toMatchObject({ code: 'ERR_FLOW_OWNER_LOST' });
+  expect(await hold!.release()).toBe(false);
+  expect(await there.acquire({ leaseMs: LONG, waitMs: 0 })).toBeNull();
+  await next!.release();
+});
+
+it('gives null when it is still held after waitMs', async () => {
+  const { here, there, a, b } = pair();
+  const hold = await here.acquire({ leaseMs: LONG });
+  expect(await there.acquire({ leaseMs: LONG, waitMs: 30 })).toBeNull();
+  expect(b.stats().waiters).toBe(0);
+  await hold!.release();
+  expect(a.stats().waiters).toBe(0);
+});
+
+it('ends the wait of who aborts, with the reason, and of nobody else', async () => {
+  const { b, here, there } = pair();
+  const hold = await here.acquire({ leaseMs: LONG });
+  const leave = new AbortController();
+  const leaving = there.acquire({ leaseMs: LONG, waitMs: LONG, signal: leave.signal });
+  const staying = there.acquire({ leaseMs: LONG, waitMs: LONG });
+  await until('both wait', () => b.stats().waiters === 2);
+  const reason = new Error('the user left');
+  leave.abort(reason);
+  await expect(leaving).rejects.toBe(reason);
+  await hold!.release();
+  const next = await staying;
+  expect(next).not.toBeNull();
+  await next!.release();
+});
+
+it('leaves nothing held for who aborted while the answer was under way', async () => {
+  const { here, there } = pair();
+  const leave = new AbortController();
+  const leaving = here.acquire({ leaseMs: LONG, signal: leave.signal });
+  leave.abort(new Error('the user left'));
+  await expect(leaving).rejects.toThrow('the user left');
+  const next = await there.acquire({ leaseMs: LONG, waitMs: LONG });
+  expect(next).not.toBeNull();
+  await next!.release();
+});
+
+it('is free at once when the broker of its holder closes, and tells that holder', async () => {
+  const { a, b, here, there } = pair();
+  const hold = await here.acquire({ leaseMs: LONG });
+  const waiting = there.acquire({ leaseMs: LONG, waitMs: LONG });
+  await until('the other waits', () => b.stats().waiters === 1);
+  await a.close();
+  expect(hold!.signal.reason).toMatchObject({ code: 'ERR_FLOW_CLOSED' });
+  const next = await waiting;
+  expect(next).not.toBeNull();
+  await next!.release();
+  await failureOf(here.generation(), 'ERR_FLOW_CLOSED');
+  await failureOf(here.acquire(), 'ERR_FLOW_CLOSED');
+});
+
+it('rejects who waits when its own broker closes', async () => {
+  const { b, here, there } = pair();
+  const hold = await here.acquire({ leaseMs: LONG });
+  const waiting = there.acquire({ leaseMs: LONG, waitMs: LONG });
+  await until('the other waits', () => b.stats().waiters === 1);
+  const failed = failureOf(waiting, 'ERR_FLOW_CLOSED');
+  await b.close();
+  await failed;
+  await hold!.release();
+});
+
+it('goes on waiting when the listening connection is lost, and gets what was released meanwhile', async () => {
+  const { b, here, there } = pair();
+  const hold = await here.acquire({ leaseMs: LONG });
+  const waiting = there.acquire({ leaseMs: LONG, waitMs: LONG });
+  await until('the other listens', () => b.stats().waiters === 1 && b.stats().subscriptions > 1);
+  await bed.admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+  await hold!.release();
+  const next = await waiting;
+  expect(next).not.toBeNull();
+  await next!.release();
+});
+
+it.each([
+  ['a name that is empty', () => bed.broker().lease('')],
+  ['a name that is no string', () => bed.broker().lease(7 as never)],
+  ['a name that is too long', () => bed.broker().lease('x'.repeat(513))],
+])('refuses %s', (_what, call) => {
+  expect(call).toThrow(/name of a lease must/);
+});
+
+it.each([
+  [{ leaseMs: 99 }, /leaseMs must be a whole number from 100/],
+  [{ waitMs: -1 }, /waitMs must be a whole number from 0/],
+  [{ expectedGeneration: 1.5 }, /expectedGeneration must be a whole number/],
+  [{ advanceGeneration: 1 as never }, /advanceGeneration must be true or false/],
+  [{ signal: {} as never }, /signal must be an AbortSignal/],
+  [{ colour: 'red' } as never, /no option "colour"/],
+])('refuses %j by name', async (options, message) => {
+  const error = await failureOf(bed.broker().lease('x').acquire(options), 'ERR_FLOW_INVALID_ARGUMENT');
+  expect(error.message).toMatch(message);
+});
+
+it('is told from what is no lease', async () => {
+  const { here, name } = pair();
+  await bed.admin.set(`flow:{@lease:${name}}`, 'x');
+  await failureOf(here.generation(), 'ERR_FLOW_RECORD');
+  await failureOf(here.acquire(), 'ERR_FLOW_RECORD');
+});
