@@ -31,8 +31,8 @@ export class Waiting<T> {
     try {
       return await unlessAborted(type, signal, work);
     } catch (error) {
+      if (signal?.aborted) await this.#takeDown(id, joining); // only its answer says who created it
       leaving.abort(error);
-      if (signal?.aborted) await this.#takeDown(id, joining);
       throw await this.#told(id, error);
     }
   }
