@@ -66,7 +66,8 @@ describe('createFlowWithHandler', () => {
     await here.initFlow(id, TYPE);
     await here.completeFlow(id, TYPE, result());
     const served = await there.createFlowWithHandler(id, TYPE, never);
-    expect(served).toEqual(JSON.parse(JSON.stringify({ a: result() }))['a']);
+    const told = JSON.stringify(result()) as string | undefined;
+    expect(served).toEqual(told === undefined ? undefined : JSON.parse(told));
   });
 
   it.each([

@@ -5,7 +5,7 @@ import { spawnTs } from '../../../scripts/spawn-ts.js';
 import type { BrokerStats, FlowRecord } from '../../../src/index.js';
 import { message } from '../../helpers/program.js';
 import { until } from '../../helpers/until.js';
-import type { Answer, Call, HandlerPlan, Outcome, ReplicaConfig, ReplicaEvent } from './protocol.js';
+import type { Answer, Call, HandlerPlan, Outcome, ReplicaEvent } from './protocol.js';
 
 const PROGRAM = join(__dirname, '..', 'programs', 'replica.ts');
 
@@ -31,8 +31,8 @@ export class Replica {
     });
   }
 
-  static async start(config: ReplicaConfig): Promise<Replica> {
-    const child = spawnTs(PROGRAM, { args: [JSON.stringify(config)] });
+  static async start(config: object, program = PROGRAM): Promise<Replica> {
+    const child = spawnTs(program, { args: [JSON.stringify(config)] });
     await message(child);
     return new Replica(child);
   }
