@@ -7,6 +7,7 @@ import { contrast } from './contrast.js';
 import { cost } from './cost.js';
 import { header, holds, row, type Figure } from './figures.js';
 import { latency } from './latency.js';
+import { librechat } from './librechat.js';
 import { throughput } from './throughput.js';
 import { wake } from './wake.js';
 
@@ -18,6 +19,7 @@ const PARTS: Record<string, (url: string) => Promise<Figure[]>> = {
   throughput,
   latency,
   cost,
+  librechat,
 };
 
 async function main(): Promise<void> {
