@@ -6,6 +6,7 @@ import { emptyProject, type EmptyProject } from './project.js';
 /** What the pages' fragments take for granted. */
 const GIVEN = `
 import { createBroker, sealedCodec, type Flows } from 'flowbroker';
+import { FlowStateManager, type MessageLogger } from 'flowbroker/librechat';
 interface Tokens { access_token: string; expires_at: number }
 interface LoginMeta { verifier: string }
 declare const broker: ReturnType<typeof createBroker>;
@@ -19,6 +20,12 @@ declare function exchange(code: string, verifier: string): Promise<Tokens>;
 declare function redirect(url: string): void;
 declare function authorizationUrl(state: string): string;
 declare function notFound(): void;
+declare const flows: FlowStateManager<Tokens>, keyvFlows: FlowStateManager<Tokens>;
+declare const tokenFlowId: string;
+declare const logger: MessageLogger;
+declare function refreshTokens(userId: string): Promise<Tokens>;
+declare function store(tokens: Tokens): Promise<void>;
+declare function forget(userId: string): Promise<void>;
 `;
 
 const root = join(__dirname, '..', '..');
@@ -32,7 +39,7 @@ afterAll(() => project.remove());
 
 function snippets(page: string): string[] {
   const text = readFileSync(join(root, page), 'utf8');
-  return [...text.matchAll(/^```ts\n([^]*?)^```$/gm)].map(([, code]) => code!);
+  return [...text.matchAll(/^ *```ts\n([^]*?)^ *```$/gm)].map(([, code]) => code!);
 }
 
 const isProgram = (code: string): boolean => code.includes('import ') && code.includes('broker.close');
@@ -56,7 +63,7 @@ it('runs the first program of the README as it stands there, and as CommonJS', a
   }
 }, 90_000);
 
-it.each(['README.md', 'docs/guide.md'])(
+it.each(['README.md', 'docs/guide.md', 'docs/migrating-from-librechat.md'])(
   'compiles every fragment of %s',
   (page) => {
     const fragments = snippets(page).filter((code) => !isProgram(code));

@@ -1,4 +1,5 @@
 import { createBroker } from 'flowbroker';
+import { FlowStateManager, FlowStateNotFoundError, type FlowState } from 'flowbroker/librechat';
 
 interface Tokens {
   readonly access_token: string;
@@ -38,7 +39,14 @@ async function main(): Promise<void> {
     await logins.create('id', { metadata: { user: 1 } });
     // @ts-expect-error a result is Tokens
     await logins.complete('id', { access_token: 1 });
-    console.log(user, token);
+    const manager = new FlowStateManager<Tokens>(broker, { retainedFailureTypes: ['logins'], ci: true });
+    const joined = await manager.createFlowWithHandler('id', 'logins', async () => ran);
+    same<typeof joined, Tokens>(true);
+    const state = await manager.getFlowState('id', 'logins');
+    same<typeof state, FlowState<Tokens> | null | undefined>(true);
+    const hold = await broker.lease('grant').acquire({ advanceGeneration: true });
+    const fence: number | undefined = hold?.fence;
+    console.log(user, token, fence, FlowStateNotFoundError.name);
   };
   if (typeof typesOnly !== 'function') throw new Error('unreachable');
 

@@ -54,6 +54,7 @@ it('links only to files that are there', () => {
   for (const name of [
     'README.md',
     'docs/guide.md',
+    'docs/migrating-from-librechat.md',
     'docs/contract.md',
     'docs/errors.md',
     'docs/recipes.md',
