@@ -136,6 +136,35 @@ it('leaves nothing held for who aborted while the answer was under way', async (
   await next!.release();
 });
 
+it('leaves nothing held for who waited, was woken, and aborted while it tried', async () => {
+  const { b, here, there, name } = pair();
+  const key = `flow:{@lease:${name}}`;
+  await here.acquire({ leaseMs: LONG });
+  const leave = new AbortController();
+  const leaving = there.acquire({ leaseMs: LONG, waitMs: LONG, signal: leave.signal });
+  await until('it waits', async () => {
+    const [, heard] = (await bed.admin.pubsub('NUMSUB', key)) as [string, number];
+    return heard === 1;
+  });
+  await there.generation(); // what was sent before is answered
+  const { wakes } = b.stats();
+  // The lease is free, who waits is told, and its try is held up.
+  await bed.admin
+    .pipeline()
+    .del(key)
+    .publish(key, '1 RELEASED 1 1 1 inline\n')
+    .call('CLIENT', 'PAUSE', '10000', 'WRITE')
+    .exec();
+  await until('it is woken', () => b.stats().wakes > wakes);
+  await new Promise(setImmediate);
+  leave.abort(new Error('the user left'));
+  await expect(leaving).rejects.toThrow('the user left');
+  await bed.admin.call('CLIENT', 'UNPAUSE');
+  const next = await here.acquire({ leaseMs: LONG, waitMs: LONG });
+  expect(next).not.toBeNull();
+  await next!.release();
+});
+
 it('is free at once when the broker of its holder closes, and tells that holder', async () => {
   const { a, b, here, there } = pair();
   const hold = await here.acquire({ leaseMs: LONG });

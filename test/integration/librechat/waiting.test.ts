@@ -97,6 +97,17 @@ describe('createFlow', () => {
     expect(await there.createFlow(id, TYPE, {}, undefined, false)).toBe('done');
   });
 
+  it('takes an expired result for none: begins anew, or rejects where none is to be created', async () => {
+    const { here, there, id, waiting } = pair(bed);
+    await here.initFlow(id, TYPE);
+    await here.completeFlow(id, TYPE, { expires_at: 1 });
+    await expect(there.createFlow(id, TYPE, {}, undefined, false)).rejects.toThrow(/flow not found$/);
+    const outcome = there.createFlow(id, TYPE);
+    await waiting(1);
+    await here.completeFlow(id, TYPE, 'fresh');
+    expect(await outcome).toBe('fresh');
+  });
+
   it('rejects with FlowStateNotFoundError at once when the flow vanishes', async () => {
     const { here, there, id, waiting } = pair(bed);
     const outcome = here.createFlow(id, TYPE);
@@ -131,6 +142,21 @@ describe('createFlow', () => {
     await expect(creator).rejects.toThrow(/^mcp_get_tokens flow aborted$/);
     expect(await there.getFlowState(id, TYPE)).toBeUndefined();
     expect(await joiner).toBeInstanceOf(FlowStateNotFoundError);
+  });
+
+  it('leaves the flow alone that took the place of its own, when its creator aborts', async () => {
+    const { here, there, id, waiting } = pair(bed);
+    const leave = new AbortController();
+    const creator = here.createFlow(id, TYPE, {}, leave.signal);
+    await waiting(1);
+    await there.initFlow(id, TYPE, { state: 'new' });
+    await waiting(1);
+    leave.abort();
+    await expect(creator).rejects.toThrow(/^mcp_get_tokens flow aborted$/);
+    expect(await there.getFlowState(id, TYPE)).toMatchObject({
+      status: 'PENDING',
+      metadata: { state: 'new' },
+    });
   });
 
   it('takes it down too when its creator aborts before it was answered', async () => {
@@ -195,5 +221,6 @@ describe('a failure', () => {
         errorName: 'TypeError',
       });
     }
+    expect(await bed.admin.pttl(`flow:{${RETAINED}:${id}}`)).toBeGreaterThan(120_000); // of its ttl of 180 s
   });
 });
