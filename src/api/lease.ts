@@ -82,7 +82,7 @@ function leasePlan(options: AcquireCallOptions): LeasePlan {
       expectedGeneration === undefined
         ? undefined
         : wholeNumber('expectedGeneration', expectedGeneration, 0, 0, Number.MAX_SAFE_INTEGER),
-    leaseMs: wholeNumber('leaseMs', options.leaseMs, lease.leaseMs, 100, MAX_MS),
+    leaseMs: wholeNumber('leaseMs', options.leaseMs, lease.leaseMs, 1, MAX_MS),
     waitMs: wholeNumber('waitMs', options.waitMs, lease.waitMs, 0, MAX_MS),
     signal: options.signal,
   };

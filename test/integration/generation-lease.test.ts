@@ -211,7 +211,7 @@ it.each([
 });
 
 it.each([
-  [{ leaseMs: 99 }, /leaseMs must be a whole number from 100/],
+  [{ leaseMs: 0 }, /leaseMs must be a whole number from 1 /],
   [{ waitMs: -1 }, /waitMs must be a whole number from 0/],
   [{ expectedGeneration: 1.5 }, /expectedGeneration must be a whole number/],
   [{ advanceGeneration: 1 as never }, /advanceGeneration must be true or false/],
