@@ -1,6 +1,6 @@
 import { useContract } from './helpers/contract.js';
 import { type Change, type Lease } from './helpers/lease.js';
-import { type Argument, type LeaseVerb, LEASE_VERBS, VARIANTS } from './helpers/variants.js';
+import { type Argument, flattened, type LeaseVerb, LEASE_VERBS, VARIANTS } from './helpers/variants.js';
 
 const DAY_MS = 86_400_000;
 const LEASE_MS = 30_000;
@@ -31,6 +31,21 @@ describe.each(VARIANTS)('a generation lease, by $name', (variant) => {
       advancing: false,
     });
     expectUntouched(change);
+  });
+
+  it('can be looked at by what may only read', async () => {
+    const lease = await contract.lease();
+    await acquire(lease, 'a', ...advance);
+    const lua = flattened('generation');
+    const [verdict, head] = (await contract.client.call('EVAL_RO', [
+      lua,
+      2,
+      lease.key,
+      lease.timer,
+      variant.publish,
+    ])) as [string, string];
+    expect(verdict).toBe('found');
+    expect(head).toMatch(/^1 \d+ 1 \d+ \d+ a 1$/);
   });
 
   it('is taken by the first, in the generation that stands', async () => {
