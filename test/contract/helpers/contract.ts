@@ -33,6 +33,8 @@ export function useContract(variant: Variant): Contract {
     const server = await start();
     client = new Redis(server.url);
     const connection = client.duplicate();
+    // What comes in one read with the answer to MONITOR, ioredis takes for a reply: nobody may say anything by then.
+    await Promise.all([client.ping(), connection.ping()]);
     const monitor = await client.monitor();
     footprint = new Footprint(monitor);
     const subscriber = new Subscriber(connection, client, variant);
