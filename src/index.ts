@@ -6,6 +6,7 @@ export type {
   CreateResult,
   DeleteCallOptions,
   DeleteResult,
+  JoinResult,
   ListCallOptions,
   OpenCallOptions,
   OpenResult,
@@ -41,7 +42,7 @@ export {
   type FlowName,
 } from './errors.js';
 export { type LeaseHold } from './features/generation-lease/hold.js';
-export { type RunResult } from './features/run/local-run.js';
+export { type RunResult } from './features/run/caller.js';
 export { type RunContext, type RunHandler } from './features/run/plan.js';
 export {
   DEFAULTS,

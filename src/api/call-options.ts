@@ -8,13 +8,14 @@ import {
   statusList,
   type Settings,
 } from '../broker/settings.js';
+import { flowRecord } from '../broker/record.js';
 import type { CreatePlan } from '../broker/verbs.js';
 import type { DeleteOptions, SettleOptions } from '../contract/scripts.js';
 import { STATUSES } from '../contract/status.js';
 import { FlowInvalidArgumentError, type FlowName } from '../errors.js';
-import type { CallerLimits } from '../features/run/local-run.js';
+import type { CallerLimits } from '../features/run/caller.js';
 import type { RunPlan } from '../features/run/plan.js';
-import { knownOptions, MAX_MS, oneOf, signalOrNone, wholeNumber } from '../options.js';
+import { functionOrNone, knownOptions, MAX_MS, oneOf, signalOrNone, wholeNumber } from '../options.js';
 import type { WaitOptions } from '../waiters/wait.js';
 import type {
   CreateCallOptions,
@@ -36,6 +37,7 @@ const RUN = [
   'minFreshMs',
   'rejectFence',
   'onUnavailable',
+  'onJoin',
 ];
 
 export function createPlan<M>(
@@ -65,12 +67,13 @@ export function createPlan<M>(
   };
 }
 
-export function runPlan<M>(
+export function runPlan<M, T>(
   settings: Settings,
   flow: FlowName,
-  options: RunCallOptions<M> = {},
+  options: RunCallOptions<M, T> = {},
 ): { readonly plan: RunPlan; readonly limits: CallerLimits } {
   knownOptions('the options of run', options, RUN);
+  functionOrNone('onJoin', (options as { readonly onJoin?: unknown }).onJoin);
   signalOrNone(options.signal);
   const plan = {
     settings,
@@ -82,7 +85,16 @@ export function runPlan<M>(
     rejectFence: checkFence('rejectFence', options.rejectFence),
     runUncoordinated: oneOf('onUnavailable', options.onUnavailable, 'throw', ['throw', 'run']) === 'run',
   };
-  return { plan, limits: { signal: options.signal, waitMs: limitOrNone('waitMs', options.waitMs) } };
+  const limits: CallerLimits = {
+    signal: options.signal,
+    waitMs: limitOrNone('waitMs', options.waitMs),
+    onJoin:
+      options.onJoin &&
+      ((verdict, stored) => {
+        options.onJoin?.({ verdict, record: flowRecord<T, M>(flow, stored, settings.payloads) });
+      }),
+  };
+  return { plan, limits };
 }
 
 export function deleteOptions(options: DeleteCallOptions | undefined): DeleteOptions {

@@ -42,7 +42,7 @@ export interface SettleCallOptions {
 }
 
 /** Options of one `run`. Times are milliseconds. */
-export interface RunCallOptions<M> {
+export interface RunCallOptions<M, T = unknown> {
   /** Ends this call alone, with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   /** Ends this call alone, with `ERR_FLOW_WAIT_TIMEOUT`. Default: none, the flow's deadline ends it. */
@@ -60,6 +60,17 @@ export interface RunCallOptions<M> {
   readonly rejectFence?: number | undefined;
   /** What to do when Redis cannot be reached before the handler began: `throw` (default), or `run` it uncoordinated. */
   readonly onUnavailable?: 'throw' | 'run' | undefined;
+  /**
+   * Called with the flow that this call comes to, if another call opened it, before this one waits for it, takes it over or takes its
+   * result. What it throws rejects this call, and this call alone. Called again in the rare case that it comes to another flow.
+   */
+  onJoin?(found: JoinResult<T, M>): void;
+}
+
+/** What a `run` came to that did not open its flow: `joined` (pending), `taken_over` (its owner was gone, this process owns it now), `settled`. */
+export interface JoinResult<T, M> {
+  readonly verdict: 'joined' | 'taken_over' | 'settled';
+  readonly record: FlowRecord<T, M>;
 }
 
 /** Options of one `delete`: what the record must be. */

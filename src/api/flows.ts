@@ -8,7 +8,7 @@ import type { Settings } from '../broker/settings.js';
 import type { CreatePlan } from '../broker/verbs.js';
 import { list } from '../features/list.js';
 import { freshUntilOf } from '../features/run/commit.js';
-import type { RunResult } from '../features/run/local-run.js';
+import type { RunResult } from '../features/run/caller.js';
 import type { RunHandler } from '../features/run/plan.js';
 import { open, wait } from '../features/wait.js';
 import { superseded } from '../waiters/ending.js';
@@ -144,17 +144,18 @@ export class Flows<T = unknown, M = unknown> {
    *
    * Resolves only with a value that Redis holds. Rejects as `wait` does; with `ERR_FLOW_UNAVAILABLE` when Redis cannot be reached (or runs the
    * handler uncoordinated, with `onUnavailable: 'run'`). An abort or `waitMs` ends this call alone; when the last local caller has
-   * left, the handler's signal aborts and the flow is free for others at once. The first local caller's handler and options count.
+   * left, the handler's signal aborts and the flow is free for others at once. The first local caller's handler and options count;
+   * `onJoin` shows each of the others what it joins, and lets it refuse.
    *
    * @example
    * const tokens = await refreshes.run(userId, ({ signal }) => redeem(refreshToken, signal), { maxAttempts: 1 });
    */
-  async run(id: string, handler: RunHandler<T>, options?: RunCallOptions<M>): Promise<T> {
+  async run(id: string, handler: RunHandler<T>, options?: RunCallOptions<M, T>): Promise<T> {
     return (await this.runFenced(id, handler, options)).result;
   }
 
   /** `run`, with the fence of the result: what to give as `rejectFence` when a server refuses it. */
-  async runFenced(id: string, handler: RunHandler<T>, options?: RunCallOptions<M>): Promise<RunResult<T>> {
+  async runFenced(id: string, handler: RunHandler<T>, options?: RunCallOptions<M, T>): Promise<RunResult<T>> {
     const flow = this.#flow(id);
     if (typeof handler !== 'function') throw new FlowInvalidArgumentError('handler must be a function');
     const { plan, limits } = runPlan(this.#settings, flow, options);

@@ -1,33 +1,14 @@
 import { MAX_BYTES } from '../../broker/settings.js';
 import type { CreateVerdict, Reply, StoredRecord } from '../../contract/replies.js';
 import { isTerminal } from '../../contract/status.js';
-import {
-  describeFlow,
-  FlowNotFoundError,
-  FlowUnavailableError,
-  FlowWaitTimeoutError,
-  type FlowName,
-} from '../../errors.js';
+import { FlowNotFoundError, FlowUnavailableError, type FlowName } from '../../errors.js';
 import { deleted, settlementOf, superseded, type Ending, type Settlement } from '../../waiters/ending.js';
 import { Wait } from '../../waiters/wait.js';
 import type { Core } from '../../waiters/core.js';
 import { resultOf } from '../../waiters/outcome.js';
-import { onAbort } from '../../waiters/signals.js';
 import { Attempt } from './attempt.js';
+import { Caller, type CallerLimits, type JoinVerdict, type RunResult } from './caller.js';
 import type { RunHandler, RunPlan } from './plan.js';
-
-/** What limits one caller, and only this caller. */
-export interface CallerLimits {
-  readonly signal: AbortSignal | undefined;
-  readonly waitMs: number | undefined;
-}
-
-/** What a run came to: the result, and the fence that goes with it, to be given as `rejectFence` if it proves bad. */
-export interface RunResult<T> {
-  readonly result: T;
-  /** 0 for a result that was not coordinated. */
-  readonly fence: number;
-}
 
 /**
  * All callers of one flow in this process: one of them at most runs the handler, all get what came of it. Whoever aborts leaves
@@ -40,7 +21,9 @@ export class LocalRun<T> {
   readonly #plan: RunPlan;
   readonly #handler: RunHandler<T>;
   readonly #over = new AbortController();
-  readonly #callers = new Set<(error: Error) => void>();
+  readonly #callers = new Set<Caller<T>>();
+  #first: Caller<T> | undefined;
+  #standing: StoredRecord | undefined;
   #attempt: Attempt<T> | undefined;
   #following: Wait<Ending> | undefined;
   #freed: Promise<void> | undefined;
@@ -63,46 +46,20 @@ export class LocalRun<T> {
     return this.#attempt !== undefined;
   }
 
-  join(limits: CallerLimits): Promise<RunResult<T>> {
-    const { signal, waitMs } = limits;
-    return new Promise((resolve, reject) => {
-      let timer: NodeJS.Timeout | undefined;
-      const done = (): void => {
-        this.#callers.delete(dismiss);
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', onSignal);
-      };
-      const dismiss = (error: Error): void => {
-        done();
-        reject(error);
-      };
-      const leave = (reason: Error): void => {
-        dismiss(reason);
-        if (this.#callers.size === 0) void this.abandon(reason);
-      };
-      const onSignal = (): void => {
-        leave(signal?.reason as Error);
-      };
-      this.#callers.add(dismiss);
-      if (signal) onAbort(signal, onSignal);
-      if (waitMs !== undefined) {
-        const flow = this.#flow;
-        const text = `waited ${String(waitMs)} ms for ${describeFlow(flow)}`;
-        timer = setTimeout(() => {
-          leave(new FlowWaitTimeoutError(text, { flow }));
-        }, waitMs);
-      }
-      this.result.then(
-        (result) => {
-          done();
-          resolve(result);
-        },
-        (error: unknown) => {
-          done();
-          reject(error);
-        },
-      );
+  /** Resolves with undefined when the caller should begin anew: the first caller, whose handler and options count here, refused. */
+  join(limits: CallerLimits): Promise<RunResult<T> | undefined> {
+    const caller: Caller<T> = new Caller<T>(this.#flow, limits, (reason) => {
+      this.#callers.delete(caller);
+      if (this.#callers.size === 0) void this.abandon(reason);
     });
+    this.#callers.add(caller);
+    if (this.#first === undefined) this.#first = caller;
+    else if (this.#standing) caller.accepts('joined', this.#standing);
+    this.result.then(
+      (result) => caller.succeed(result),
+      (error: unknown) => caller.dismiss(error),
+    );
+    return caller.result;
   }
 
   /** Stops the handler and frees the flow, whoever still waits; resolves when the flow is free or Redis unreachable. */
@@ -118,7 +75,7 @@ export class LocalRun<T> {
 
   /** The broker closes: callers are told at once, even if their handler does not heed its signal. */
   async close(error: Error): Promise<void> {
-    for (const dismiss of [...this.#callers]) dismiss(error);
+    for (const caller of [...this.#callers]) caller.dismiss(error);
     await this.abandon(error);
   }
 
@@ -130,6 +87,7 @@ export class LocalRun<T> {
       const { verdict, record } = reply;
       if (verdict === 'superseded') throw superseded(this.#flow);
       if (!record) throw deleted(this.#flow);
+      this.#show(verdict, record);
       if (isTerminal(record.status)) {
         return this.#resultOf(settlementOf(record, record.status));
       }
@@ -143,6 +101,20 @@ export class LocalRun<T> {
       if (ended) return ended;
       origin = record.origin;
     }
+  }
+
+  /** Lets each caller see what it joins. A first caller that refuses takes its handler and options along. */
+  #show(verdict: CreateVerdict, record: StoredRecord): void {
+    this.#standing = record;
+    const opened = verdict === 'created';
+    if (!opened && this.#first?.accepts(verdict as JoinVerdict, record) === false) {
+      for (const caller of this.#callers) caller.succeed(undefined);
+      this.#callers.clear();
+      void this.abandon(superseded(this.#flow));
+      return;
+    }
+    const others = verdict === 'settled' ? verdict : 'joined';
+    for (const caller of [...this.#callers]) if (caller !== this.#first) caller.accepts(others, record);
   }
 
   async #create(origin: number | undefined): Promise<Reply<CreateVerdict> | undefined> {

@@ -1,6 +1,7 @@
 import { FlowClosedError, type FlowName } from '../../errors.js';
 import type { Core } from '../../waiters/core.js';
-import { LocalRun, type CallerLimits, type RunResult } from './local-run.js';
+import type { CallerLimits, RunResult } from './caller.js';
+import { LocalRun } from './local-run.js';
 import type { RunHandler, RunPlan } from './plan.js';
 
 /** All runs of one broker: one a flow at a time, shared by its callers. */
@@ -33,6 +34,7 @@ export class Runs {
       const standing = this.#local.get(key) as LocalRun<T> | undefined;
       const run = standing && !standing.abandoned ? standing : this.#start(key, flow, plan, handler);
       const result = await run.join(limits);
+      if (!result) continue;
       // A run that others began may hand back just what this caller's server refused.
       if (run !== standing || result.fence !== plan.rejectFence) return result;
     }
@@ -56,7 +58,7 @@ export class Runs {
 
   #start<T>(key: string, flow: FlowName, plan: RunPlan, handler: RunHandler<T>): LocalRun<T> {
     const run = new LocalRun<T>(this.#core, flow, plan, handler);
-    this.#local.set(key, run);
+    this.#local.set(key, run as LocalRun<unknown>);
     const forget = (): void => {
       if (this.#local.get(key) === run) this.#local.delete(key);
     };
