@@ -17,6 +17,14 @@ const sideways = (regex) => ({
     'One feature must not import another: each can be read, tested and removed alone. Share through a lower layer.',
 });
 
+// A framework is there where its adapter is used, and nowhere else.
+const frameworkTypesOnly = {
+  regex: '^(express|fastify|hono)(/|$)',
+  allowTypeImports: true,
+  message:
+    'An adapter takes its framework from the caller: only types may be imported, or everybody had to install it.',
+};
+
 // ioredis is what the redis layer is for; the layers above speak of flows, and the contract does no I/O.
 const ioredisOnly = {
   regex: '^ioredis$',
@@ -95,6 +103,18 @@ export default defineConfig(
   restrict(
     ['src/features/*/**/*.ts'],
     [upward(['api', 'adapters', 'index'], 'src/features'), ioredisOnly, sideways('^\\.\\./[^.]')],
+  ),
+  restrict(
+    ['src/adapters/*/**/*.ts'],
+    [
+      ioredisOnly,
+      frameworkTypesOnly,
+      {
+        regex: '^(\\.{1,2}/)+index\\.js$|^\\.\\./(?!\\.\\./)',
+        message:
+          'One adapter must not import another, nor the index: each can be read, tested and removed alone.',
+      },
+    ],
   ),
   restrict(
     ['examples/**/*.ts'],
