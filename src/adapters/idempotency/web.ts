@@ -55,17 +55,21 @@ function exchangeOf(request: Request, limit: number): Exchange<Request> {
     keyField: request.headers.get('idempotency-key'),
     disconnected: request.signal,
     body: async () => {
-      // A copy is read, and the handler reads the request itself.
-      const copy = request.clone();
       if (Number(request.headers.get('content-length') ?? 0) > limit) return 'body_too_large';
+      // A copy is read, and the handler reads the request itself.
+      const reader = (request.clone().body as ReadableStream<Uint8Array> | null)?.getReader();
       const chunks: Uint8Array[] = [];
       let bytes = 0;
-      for await (const chunk of copy.body ?? []) {
-        chunks.push(chunk as Uint8Array);
-        bytes += (chunk as Uint8Array).length;
-        if (bytes > limit) return 'body_too_large';
+      for (;;) {
+        const next = await reader?.read();
+        if (!next || next.done) return Buffer.concat(chunks);
+        chunks.push(next.value);
+        bytes += next.value.length;
+        if (bytes <= limit) continue;
+        // Not awaited: half of a cloned body is only canceled when the other half is.
+        void reader?.cancel();
+        return 'body_too_large';
       }
-      return Buffer.concat(chunks);
     },
   };
 }
