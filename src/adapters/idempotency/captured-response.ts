@@ -1,10 +1,10 @@
-import { once } from 'node:events';
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { PassThrough } from 'node:stream';
 import { byName, type HeaderLine, type Reply } from './reply.js';
 
-const METHODS = ['write', 'end', 'writeHead', 'flushHeaders'];
+const HELD = ['write', 'end', 'writeHead', 'flushHeaders', 'on', 'addListener'] as const;
 type Written = (error?: Error | null) => void;
+type Listener = (...given: unknown[]) => void;
 
 /**
  * Holds back what a handler writes to a Node response, as a reply to be kept first and sent then. Works on the methods of this one
@@ -14,7 +14,10 @@ export class CapturedResponse {
   /** Resolves when the handler has begun to answer; its body ends when the handler has ended it. */
   readonly reply: Promise<Reply>;
   readonly #response: ServerResponse;
-  readonly #own: Readonly<Record<string, unknown>>;
+  readonly #own: object;
+  readonly #write: (chunk: Uint8Array) => boolean;
+  readonly #end: () => unknown;
+  readonly #on: ServerResponse['on'];
   readonly #body = new PassThrough();
   #begin: (reply: Reply) => void = () => undefined;
   #begun = false;
@@ -24,10 +27,12 @@ export class CapturedResponse {
     this.reply = new Promise((resolve) => {
       this.#begin = resolve;
     });
-    this.#body.on('drain', () => response.emit('drain'));
     // A method that something else put there, such as a compressing middleware, comes back when this is over.
-    const own = Object.entries(response).filter(([name]) => METHODS.includes(name));
+    const own = Object.entries(response).filter(([name]) => (HELD as readonly string[]).includes(name));
     this.#own = Object.fromEntries(own);
+    this.#write = response.write.bind(response);
+    this.#end = response.end.bind(response);
+    this.#on = response.on.bind(response);
     this.#hold();
   }
 
@@ -40,41 +45,52 @@ export class CapturedResponse {
     for (const [name, values] of byName(headers)) response.setHeader(name, values);
     if (body instanceof Uint8Array) {
       response.end(body);
+      this.#hold();
       return;
     }
+    // The handler still writes, to be sent behind what it wrote before.
+    response.writeHead(status);
+    this.#hold();
     for await (const chunk of body) {
       if (response.destroyed) return;
-      if (!response.write(chunk)) await drained(response);
+      if (!this.#write(chunk)) await this.#drained();
     }
-    response.end();
+    this.#end();
   }
 
-  /** Sends something else, at once. Whatever the handler may still write goes nowhere. */
+  /** Sends something else, at once. Whatever the handler may still do to the response goes nowhere. */
   sendInstead(reply: Reply & { readonly body: Uint8Array }): void {
     void this.send(reply);
-    this.#hold();
     this.#body.resume();
+    const nothing = (): ServerResponse => this.#response;
+    Object.assign(this.#response, { setHeader: nothing, appendHeader: nothing, removeHeader: nothing });
   }
 
   #hold(): void {
-    const captured = {
+    const on = (event: string, listener: Listener): ServerResponse => {
+      // Who writes waits for what is written to: the body that is held here.
+      if (event === 'drain') this.#body.on(event, listener);
+      else this.#on(event, listener);
+      return this.#response;
+    };
+    Object.assign(this.#response, {
+      on,
+      addListener: on,
       write: (chunk: unknown, ...rest: unknown[]): boolean => {
         this.#start();
         return this.#take(chunk, rest);
       },
       end: (...given: unknown[]): ServerResponse => {
         this.#start();
-        const [chunk, ...rest] = given;
-        const written = [...given].reverse().find((one) => typeof one === 'function') as Written | undefined;
+        const [chunk, encoding] = given;
         if (chunk !== undefined && chunk !== null && typeof chunk !== 'function')
-          this.#take(
-            chunk,
-            rest.filter((one) => typeof one === 'string'),
-          );
+          this.#take(chunk, [encoding]);
+        const written = given.find((one) => typeof one === 'function') as Written | undefined;
         if (!this.#body.writableEnded) this.#body.end(written);
         return this.#response;
       },
       writeHead: (status: number, ...rest: unknown[]): ServerResponse => {
+        if (this.#begun) return this.#response;
         this.#response.statusCode = status;
         setHeaders(
           this.#response,
@@ -86,13 +102,12 @@ export class CapturedResponse {
       flushHeaders: (): void => {
         this.#start();
       },
-    };
-    Object.assign(this.#response, captured);
+    } satisfies Record<(typeof HELD)[number], unknown>);
   }
 
   #letGo(): void {
     // Without a property of its own the response has the methods of its class again.
-    for (const name of METHODS) Reflect.deleteProperty(this.#response, name);
+    for (const name of HELD) Reflect.deleteProperty(this.#response, name);
     Object.assign(this.#response, this.#own);
   }
 
@@ -114,6 +129,16 @@ export class CapturedResponse {
     const written = rest.find((one) => typeof one === 'function') as Written | undefined;
     return this.#body.write(chunk, encoding ?? 'utf8', written);
   }
+
+  #drained(): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        for (const event of ['drain', 'close']) this.#response.removeListener(event, done);
+        resolve();
+      };
+      for (const event of ['drain', 'close']) this.#on(event, done);
+    });
+  }
 }
 
 /** As `writeHead` takes them: an object, or names and values in turn. */
@@ -127,13 +152,4 @@ function setHeaders(response: ServerResponse, headers: unknown): void {
   }
   for (const [name, value] of Object.entries((headers ?? {}) as OutgoingHttpHeaders))
     if (value !== undefined) response.setHeader(name, value);
-}
-
-async function drained(response: ServerResponse): Promise<void> {
-  const stop = new AbortController();
-  const { signal } = stop;
-  await Promise.race([once(response, 'drain', { signal }), once(response, 'close', { signal })]).catch(
-    () => undefined,
-  );
-  stop.abort();
 }

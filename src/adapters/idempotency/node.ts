@@ -75,10 +75,11 @@ function bytesOf({ request, parsed, raw }: NodeExchange<unknown>): Uint8Array | 
     if (whole instanceof Uint8Array) return whole;
     if (typeof whole === 'string') return Buffer.from(whole);
   }
-  // The same bytes give the same value, and the same value the same text.
-  if (parsed !== undefined && parsed !== null) return Buffer.from(JSON.stringify(parsed));
   const { 'content-length': length, 'transfer-encoding': chunked } = request.headers;
   const empty = chunked === undefined && Number(length ?? 0) === 0;
-  // A JSON null was parsed as well.
-  return empty || (parsed === null && request.readableEnded) ? Buffer.alloc(0) : 'body_unreadable';
+  // Express 4 says {} for a body that no parser took.
+  const nothing = parsed === undefined || Object.keys(Object(parsed) as object).length === 0;
+  if (!empty && nothing && !request.readableDidRead) return 'body_unreadable';
+  // The same bytes give the same value, and the same value the same text.
+  return Buffer.from(parsed === undefined ? '' : JSON.stringify(parsed));
 }
