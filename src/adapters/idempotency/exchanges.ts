@@ -83,7 +83,8 @@ export class Exchanges<Message> {
         this.#id(exchange, reading.key),
         this.#fingerprint(exchange),
       ]);
-      return await this.#coordinate(id, fingerprint, exchange, new Turn(reading.key, execute));
+      const turn = new Turn({ key: reading.key, id }, execute);
+      return await this.#coordinate(id, fingerprint, exchange, turn);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       return { kind: 'refused', reply: problemReply(error.problem, documentation, error.more) };

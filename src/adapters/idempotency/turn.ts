@@ -3,8 +3,10 @@ import { keep, type KeepingRules, type KeptReply, type Reply } from './reply.js'
 
 /** What a handler is told about the request that it answers. */
 export interface IdempotencyContext {
-  /** The client's key, without quotes: hand it on to a service that knows such keys. */
+  /** The client's key, without quotes. Another caller may have the same. */
   readonly key: string;
+  /** The key within its scope, hashed: no other caller has it. Hand it on to a service that takes such keys, so that it repeats nothing either. */
+  readonly id: string;
   /** Aborts when the answer is no longer this process's to give: the lease lost, `timeoutMs` over, the broker closing. */
   readonly signal: AbortSignal;
   /** 1 for the first try; more where `maxAttempts` lets another process repeat what one left unfinished. */
@@ -40,12 +42,12 @@ export class Turn {
   /** What the handler threw. */
   thrown: { readonly error: unknown } | undefined;
   fence: number | undefined;
-  readonly #key: string;
+  readonly #name: Pick<IdempotencyContext, 'key' | 'id'>;
   readonly #execute: Execute;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(key: string, execute: Execute) {
-    this.#key = key;
+  constructor(name: Pick<IdempotencyContext, 'key' | 'id'>, execute: Execute) {
+    this.#name = name;
     this.#execute = execute;
   }
 
@@ -69,7 +71,7 @@ export class Turn {
     const { signal, attempt, fence, coordinated } = context;
     this.fence = fence;
     try {
-      const answered = await this.#execute({ key: this.#key, signal, attempt, fence, coordinated });
+      const answered = await this.#execute({ ...this.#name, signal, attempt, fence, coordinated });
       const { whole, kept } = await keep(answered, rules);
       this.reply = whole;
       return kept;

@@ -27,29 +27,30 @@ export interface Idempotency {
 
 /**
  * Requests that may be repeated: each `Idempotency-Key` of each caller is carried out once, in whichever process, as the IETF draft
- * (draft-ietf-httpapi-idempotency-key-header) describes. Speaks web-standard `Request` and `Response`; for Express and Fastify there
- * are `flowbroker/idempotency/express` and `/fastify`. Wrong options throw `ERR_FLOW_INVALID_ARGUMENT`.
+ * (draft-ietf-httpapi-idempotency-key-header) describes. Speaks web-standard `Request` and `Response`; for Express, Fastify and Hono there
+ * are `flowbroker/idempotency/express`, `/fastify` and `/hono`. Wrong options throw `ERR_FLOW_INVALID_ARGUMENT`.
  *
  * @example
  * const payments = idempotency(broker, { scope: (request) => tenantOf(request) });
- * app.post('/payments', (c) => payments.handle(c.req.raw, pay));
+ * export default { fetch: (request: Request) => payments.handle(request, pay) };
  */
 export function idempotency(broker: Broker, options: IdempotencyOptions<Request>): Idempotency {
   const exchanges = new Exchanges<Request>(broker, options);
   return {
     async handle(request, handler) {
-      const answer = await exchanges.answer(exchangeOf(request, exchanges.maxRequestBytes), async (context) =>
-        replyOf(await handler(request, context)),
+      const answer = await exchanges.answer(
+        exchangeOf(request, request, exchanges.maxRequestBytes),
+        async (context) => replyOf(await handler(request, context)),
       );
       return answer.kind === 'passed' ? handler(request, undefined) : responseOf(answer.reply);
     },
   };
 }
 
-function exchangeOf(request: Request, limit: number): Exchange<Request> {
+export function exchangeOf<Message>(message: Message, request: Request, limit: number): Exchange<Message> {
   const { pathname, search } = new URL(request.url);
   return {
-    message: request,
+    message,
     method: request.method,
     target: pathname + search,
     keyField: request.headers.get('idempotency-key'),
@@ -74,7 +75,7 @@ function exchangeOf(request: Request, limit: number): Exchange<Request> {
   };
 }
 
-function replyOf(response: Response): Reply {
+export function replyOf(response: Response): Reply {
   const { status, headers, body } = response;
   return {
     status,
@@ -85,7 +86,7 @@ function replyOf(response: Response): Reply {
 
 const WITHOUT_BODY = [204, 205, 304];
 
-function responseOf({ status, headers, body }: Reply): Response {
+export function responseOf({ status, headers, body }: Reply): Response {
   const lines = headers.map(([name, value]): [string, string] => [name, value]);
   const init = { status, headers: lines };
   if (WITHOUT_BODY.includes(status)) return new Response(null, init);

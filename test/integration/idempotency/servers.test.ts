@@ -1,121 +1,13 @@
 import { once } from 'node:events';
-import { request as httpRequest, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import compression from 'compression';
-import type { Express, Request, RequestHandler, Response as ExpressResponse } from 'express';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import * as forExpress from '../../../src/adapters/idempotency/express.js';
-import * as forFastify from '../../../src/adapters/idempotency/fastify.js';
-import type { IdempotencyContext, IdempotencyOptions } from '../../../src/adapters/idempotency/index.js';
 import { setup } from '../../helpers/setup.js';
 import { latch } from '../../helpers/until.js';
+import { closeShops, expressShop, fastifyShop, honoShop, type Route, type Shop } from './shops.js';
 
 const bed = setup();
-
-/** What a route of the test does, in the words of either framework. */
-type Route = (
-  /** Sets status and headers. */
-  head: (status: number, headers: Record<string, string | string[]>) => void,
-  end: (body?: string | Buffer | Readable | object) => void,
-  seen: {
-    readonly body: unknown;
-    readonly context: IdempotencyContext | undefined;
-    readonly raw: ExpressResponse;
-  },
-) => unknown;
-
-interface Shop {
-  readonly base: string;
-  close(): Promise<void>;
-}
-type Options = Omit<IdempotencyOptions<unknown>, 'scope' | 'fingerprint' | 'required'>;
-type OpenShop = (route: Route, options?: Options) => Promise<Shop>;
-
-const open: (() => Promise<void>)[] = [];
-afterEach(() => Promise.all(open.splice(0).map((close) => close())));
-
-function expressShop(name: string): OpenShop {
-  return async (route, options = {}) => {
-    // eslint-disable-next-line @typescript-eslint/no-require-imports -- one test for two majors
-    const express = require(name) as { (): Express; json(): RequestHandler; text(): RequestHandler };
-    const app = express();
-    app.use(compression({ threshold: 0 }));
-    app.use((_request, response, next) => {
-      response.setHeader('access-control-allow-origin', '*');
-      next();
-    });
-    app.use(express.json(), express.text());
-    const scope = (request: Request) => request.get('x-tenant') ?? '';
-    const guard = forExpress.idempotency(bed.broker(), { ...options, scope });
-    app.all('/payments', guard, async (request, response, next) => {
-      try {
-        await route(
-          (status, headers) => {
-            response.status(status).set(headers);
-          },
-          (body) => {
-            if (body instanceof Readable) body.pipe(response);
-            else if (typeof body === 'object' && !Buffer.isBuffer(body)) response.json(body);
-            else response.send(body);
-          },
-          { body: request.body as unknown, context: forExpress.contextOf(request), raw: response },
-        );
-      } catch (error) {
-        next(error);
-      }
-    });
-    app.use((_error: unknown, _request: Request, response: ExpressResponse, _next: unknown) => {
-      response.status(500).send('sorry');
-    });
-    const server: Server = app.listen(0);
-    await once(server, 'listening');
-    const close = async (): Promise<void> => {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    };
-    open.push(close);
-    return { base: `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`, close };
-  };
-}
-
-function fastifyShop(name: string): OpenShop {
-  return async (route, options = {}) => {
-    // eslint-disable-next-line @typescript-eslint/no-require-imports -- one test for two majors
-    const { fastify } = require(name) as { fastify(options: object): FastifyInstance };
-    const app: FastifyInstance = fastify({ forceCloseConnections: true });
-    app.addHook('onRequest', (_request, reply, done) => {
-      void reply.header('access-control-allow-origin', '*');
-      done();
-    });
-    const scope = (request: FastifyRequest) => String(request.headers['x-tenant']);
-    const preHandler = forFastify.idempotency(bed.broker(), { ...options, scope });
-    app.setErrorHandler((_error, _request, reply) => reply.code(500).send('sorry'));
-    app.route({
-      method: ['POST', 'GET'],
-      url: '/payments',
-      preHandler,
-      handler: (request: FastifyRequest, reply: FastifyReply) =>
-        new Promise((_resolve, reject) => {
-          const end = (body?: unknown) => void reply.send(body);
-          const head = (status: number, headers: Record<string, string | string[]>) => {
-            reply.code(status).headers(headers);
-          };
-          const seen = {
-            body: request.body,
-            context: forFastify.contextOf(request),
-            raw: reply.raw as never,
-          };
-          Promise.resolve(route(head, end, seen)).catch(reject);
-        }),
-    });
-    const base = await app.listen({ port: 0, host: '127.0.0.1' });
-    const close = (): Promise<void> => app.close();
-    open.push(close);
-    return { base, close };
-  };
-}
+afterEach(closeShops);
 
 const post = (
   shop: Shop,
@@ -136,10 +28,11 @@ const post = (
   });
 
 describe.each([
-  ['express', expressShop('express')],
-  ['express4', expressShop('express4')],
-  ['fastify', fastifyShop('fastify')],
-  ['fastify4', fastifyShop('fastify4')],
+  ['express', expressShop(bed, 'express')],
+  ['express4', expressShop(bed, 'express4')],
+  ['fastify', fastifyShop(bed, 'fastify')],
+  ['fastify4', fastifyShop(bed, 'fastify4')],
+  ['hono', honoShop(bed)],
 ])('%s', (name, openShop) => {
   const key = (text: string): string => `"${name}-${text}"`;
 
@@ -160,7 +53,7 @@ describe.each([
       expect(again.status).toBe(201);
       expect(again.headers.get('idempotency-replayed')).toBe('true');
       expect(again.headers.get('location')).toBe('/payments/1');
-      expect(again.headers.get('content-type')).toBe('application/json; charset=utf-8');
+      expect(again.headers.get('content-type')).toMatch(/^application\/json/);
       expect(again.headers.get('access-control-allow-origin')).toBe('*');
       expect(again.headers.getSetCookie()).toEqual([]);
       expect(await again.json()).toEqual(whole);
@@ -331,13 +224,16 @@ describe.each([
 });
 
 it.each(['express', 'express4'])('says so when no parser took the body (%s)', async (name) => {
-  const shop = await expressShop(name)(() => undefined);
+  const shop = await expressShop(bed, name)(() => undefined);
   const odd = await post(shop, '"odd"', {}, { headers: { 'content-type': 'application/x-odd' } });
   expect([odd.status, await odd.json()]).toMatchObject([415, { code: 'body_unreadable' }]);
 });
 
 it('lets what compresses answers do so for each client', async () => {
-  const shop = await expressShop('express')((_head, end) => {
+  const shop = await expressShop(
+    bed,
+    'express',
+  )((_head, end) => {
     end('x'.repeat(10_000));
   });
   for (const encoding of ['gzip', 'identity', 'gzip']) {

@@ -1,0 +1,42 @@
+import type { Context, Env, MiddlewareHandler } from 'hono';
+import type { Broker } from '../../api/broker.js';
+import { Exchanges } from './exchanges.js';
+import type { IdempotencyOptions } from './options.js';
+import type { IdempotencyContext } from './turn.js';
+import { exchangeOf, replyOf, responseOf } from './web.js';
+
+const contexts = new WeakMap<object, IdempotencyContext>();
+
+/**
+ * A middleware for Hono 4: what follows it is run once for each `Idempotency-Key` of each caller, and repetitions get its answer.
+ * Mount it after authentication, on the routes that need it. The answer is held back until it is kept in Redis. An error that
+ * `app.onError` turns into a 5xx is not kept. See `idempotency` of `flowbroker/idempotency` for what it promises.
+ *
+ * @example
+ * app.post('/payments', idempotency(broker, { scope: (c) => c.get('tenant') }), pay);
+ */
+export function idempotency<E extends Env = Env>(
+  broker: Broker,
+  options: IdempotencyOptions<Context<E>>,
+): MiddlewareHandler<E> {
+  const exchanges = new Exchanges<Context<E>>(broker, options);
+  return async (c, next) => {
+    const answer = await exchanges.answer(
+      exchangeOf<Context<E>>(c, c.req.raw, exchanges.maxRequestBytes),
+      async (context) => {
+        contexts.set(c, context);
+        await next();
+        return replyOf(c.res);
+      },
+    );
+    if (answer.kind === 'passed') return next();
+    // The body of the response that stands was read; set anew over it, it would be mixed with it.
+    c.res = undefined;
+    c.res = responseOf(answer.reply);
+  };
+}
+
+/** What the handler of a request may want to know: its key, attempt, fence and signal. Undefined for a request that takes no part. */
+export function contextOf(c: Context): IdempotencyContext | undefined {
+  return contexts.get(c);
+}
