@@ -1,5 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { defaultDeniedHeaders, IDEMPOTENCY_DEFAULTS } from '../../../src/adapters/idempotency/index.js';
+import { idempotencySettings } from '../../../src/adapters/idempotency/options.js';
+import { PROBLEMS } from '../../../src/adapters/idempotency/problem.js';
 import * as flowbroker from '../../../src/index.js';
 import { recipes } from '../../helpers/recipes.js';
 
@@ -50,6 +53,30 @@ it('describes every option, with its default, and no other', () => {
   );
 });
 
+it('describes every option of idempotency, with its default, and no other; and every problem', () => {
+  const text = page('docs/idempotency.md');
+  const [problems = '', options = ''] = text.split(/^## Options$/m);
+  const described = Object.fromEntries(
+    [...options.matchAll(/^\| `(\w+)` \| ([^|]*) \|/gm)].map(([, name, value]) => [name!, value!.trim()]),
+  );
+  const plain = (value: unknown): string =>
+    [value]
+      .flat()
+      .map((one) => (typeof one === 'number' ? one.toLocaleString('en') : `\`${String(one)}\``))
+      .join(', ');
+  const defaults = Object.entries(IDEMPOTENCY_DEFAULTS).map(([name, value]) => [name, plain(value)]);
+  expect(described).toMatchObject(Object.fromEntries(defaults) as Record<string, string>);
+  const settings = idempotencySettings({ scope: () => '' });
+  expect(Object.keys(described).sort()).toEqual(Object.keys(settings).sort());
+
+  const rows = [...problems.matchAll(/^\| (\d+) \| `(\w+)` \|/gm)].map(([, status, code]) => [
+    code,
+    Number(status),
+  ]);
+  expect(rows).toEqual(Object.entries(PROBLEMS).map(([code, { status }]) => [code, status]));
+  for (const name of defaultDeniedHeaders) expect(text.toLowerCase()).toContain(`\`${name}\``);
+});
+
 it('links only to files that are there', () => {
   for (const name of [
     'README.md',
@@ -57,6 +84,7 @@ it('links only to files that are there', () => {
     'docs/migrating-from-librechat.md',
     'docs/contract.md',
     'docs/errors.md',
+    'docs/idempotency.md',
     'docs/recipes.md',
     'examples/README.md',
     ...recipes.map(({ name }) => `examples/${name}/README.md`),
