@@ -116,7 +116,7 @@ export class Exchanges<Message> {
     exchange: Exchange<Message>,
     turn: Turn,
   ): Promise<Answer> {
-    const { whilePending, waitMs, maxAttempts, abortOnDisconnect, onUnavailable } = this.#settings;
+    const { whilePending, waitMs, abortOnDisconnect, onUnavailable } = this.#settings;
     const leaving = new AbortController();
     const same = `${id} ${fingerprint}`;
     const onJoin = ({ verdict, record }: JoinResult<KeptReply, Compared>): void => {
@@ -129,8 +129,6 @@ export class Exchanges<Message> {
     };
     this.#turns.add(same, turn);
     try {
-      // Another request must not use up an attempt only to see that it is not the same.
-      if (maxAttempts > 1) await this.#compare(id, fingerprint);
       const { result, fence } = await this.#flows.runFenced(
         id,
         (context) => this.#run(id, this.#turns.next(same), context),
@@ -150,17 +148,6 @@ export class Exchanges<Message> {
     } finally {
       turn.stop();
       this.#turns.remove(same, turn);
-    }
-  }
-
-  async #compare(id: string, fingerprint: string): Promise<void> {
-    try {
-      const standing = await this.#flows.get(id);
-      if (standing?.status === 'PENDING' && standing.metadata.fingerprint !== fingerprint)
-        throw new Refusal('key_reused');
-    } catch (error) {
-      // `run` meets the same outage, and knows what to do.
-      if (!(error instanceof FlowError && error.code === 'ERR_FLOW_UNAVAILABLE')) throw error;
     }
   }
 

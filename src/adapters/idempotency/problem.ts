@@ -51,7 +51,7 @@ export const PROBLEMS = {
   unavailable: {
     status: 503,
     title: 'Repetitions cannot be recognized at the moment',
-    detail: 'Nothing was done. Repeat the request with the same key.',
+    detail: 'This request did nothing. Repeat it with the same key.',
     retryAfter: 1,
   },
 } as const;

@@ -136,8 +136,8 @@ it('uses up no attempt for a request that is not the same', async () => {
   const keys = b.define('idempotency', { codec: replyCodec });
   const record = () => keys.get(idempotencyFlowId('acme', 'e-8'));
   await until('the lease is over', async () => ((await record())?.leaseUntil ?? 0) < Date.now());
-  expect((await there.handle(post({ key, body: 'x' }), never)).status).toBe(422);
-  expect((await record())?.attempt).toBe(1);
+  for (let time = 1; time <= 3; time++)
+    expect((await there.handle(post({ key, body: 'x' }), never)).status).toBe(422);
   expect((await there.handle(post({ key }), () => new Response('second'))).status).toBe(200);
   work.end.open(new Response());
 });
