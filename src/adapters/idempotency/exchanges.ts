@@ -45,12 +45,13 @@ const REPLAYED = ['idempotency-replayed', 'true'] as const;
 export class Exchanges<Message> {
   readonly #settings: IdempotencySettings<Message>;
   readonly #flows: Flows<KeptReply, Compared>;
-  readonly #turns = new Turns();
+  readonly #turns: Turns;
 
   constructor(broker: Broker, options: IdempotencyOptions<Message>) {
     const settings = idempotencySettings(options);
     const { ttlMs, timeoutMs, leaseMs, maxAttempts, maxResponseBytes, codec = replyCodec } = settings;
     this.#settings = settings;
+    this.#turns = Turns.of(broker);
     this.#flows = broker.define<KeptReply, Compared>(settings.type, {
       timeoutMs,
       leaseMs,
@@ -83,7 +84,7 @@ export class Exchanges<Message> {
         this.#id(exchange, reading.key),
         this.#fingerprint(exchange),
       ]);
-      const turn = new Turn({ key: reading.key, id }, execute);
+      const turn = new Turn({ key: reading.key, id }, this.#settings, execute);
       return await this.#coordinate(id, fingerprint, exchange, turn);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
@@ -118,7 +119,7 @@ export class Exchanges<Message> {
   ): Promise<Answer> {
     const { whilePending, waitMs, abortOnDisconnect, onUnavailable } = this.#settings;
     const leaving = new AbortController();
-    const same = `${id} ${fingerprint}`;
+    const same = `${this.#flows.type} ${id} ${fingerprint}`;
     const onJoin = ({ verdict, record }: JoinResult<KeptReply, Compared>): void => {
       if (record.metadata.fingerprint !== fingerprint) throw new Refusal('key_reused');
       if (verdict !== 'joined') return;
@@ -129,19 +130,13 @@ export class Exchanges<Message> {
     };
     this.#turns.add(same, turn);
     try {
-      const { result, fence } = await this.#flows.runFenced(
-        id,
-        (context) => this.#run(id, this.#turns.next(same), context),
-        {
-          metadata: { fingerprint },
-          onJoin,
-          onUnavailable: onUnavailable === 'run' ? 'run' : 'throw',
-          signal: abortOnDisconnect
-            ? AbortSignal.any([leaving.signal, exchange.disconnected])
-            : leaving.signal,
-        },
-      );
-      if (turn.reply && fence === turn.fence) return { kind: 'executed', reply: turn.reply };
+      const result = await this.#flows.run(id, (context) => this.#run(id, this.#turns.next(same), context), {
+        metadata: { fingerprint },
+        onJoin,
+        onUnavailable: onUnavailable === 'run' ? 'run' : 'throw',
+        signal: abortOnDisconnect ? AbortSignal.any([leaving.signal, exchange.disconnected]) : leaving.signal,
+      });
+      if (turn.reply && result === turn.kept) return { kind: 'executed', reply: turn.reply };
       return replayed(result);
     } catch (error) {
       return answerOf(error, turn);
@@ -154,11 +149,8 @@ export class Exchanges<Message> {
   /** The handler of `run`: resolves with what is to be kept; rejects with what is only for those who wait now. */
   async #run(id: string, turn: Turn | undefined, context: RunContext): Promise<KeptReply> {
     if (!turn) throw new NotKept(undefined);
-    let kept: KeptReply;
     try {
-      kept = await turn.begin(context, this.#settings);
-      if (this.#settings.storeStatus(kept.status)) return kept;
-      throw new NotKept(kept);
+      return await turn.begin(context);
     } catch (error) {
       const { fence, coordinated } = context;
       // Failed by `run` itself it would stay for `ttlMs`; should this not work, it still is.

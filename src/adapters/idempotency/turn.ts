@@ -35,24 +35,29 @@ export class NotKept extends Error {
   }
 }
 
+/** What a request's own route says of its answer. */
+export interface TurnRules extends KeepingRules {
+  readonly storeStatus: (status: number) => boolean;
+}
+
 /** One request that may run its handler, at most once. */
 export class Turn {
   /** What the handler answered, whole. */
   reply: Reply | undefined;
+  /** What of it is kept. */
+  kept: KeptReply | undefined;
   /** What the handler threw. */
   thrown: { readonly error: unknown } | undefined;
-  fence: number | undefined;
+  began = false;
   readonly #name: Pick<IdempotencyContext, 'key' | 'id'>;
+  readonly #rules: TurnRules;
   readonly #execute: Execute;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(name: Pick<IdempotencyContext, 'key' | 'id'>, execute: Execute) {
+  constructor(name: Pick<IdempotencyContext, 'key' | 'id'>, rules: TurnRules, execute: Execute) {
     this.#name = name;
+    this.#rules = rules;
     this.#execute = execute;
-  }
-
-  get began(): boolean {
-    return this.fence !== undefined;
   }
 
   /** Its patience as one that only waits; a handler that began is waited for to its end. */
@@ -65,22 +70,25 @@ export class Turn {
     clearTimeout(this.#timer);
   }
 
-  /** Runs the handler; what it threw is kept here for its own caller, and stays out of Redis. */
-  async begin(context: RunContext, rules: KeepingRules): Promise<KeptReply> {
+  /** Runs the handler. Rejects with `NotKept`; what the handler threw stays here for its own caller, and out of Redis. */
+  async begin(context: RunContext): Promise<KeptReply> {
     this.stop();
+    this.began = true;
     const { signal, attempt, fence, coordinated } = context;
-    this.fence = fence;
     try {
       const answered = await this.#execute({ ...this.#name, signal, attempt, fence, coordinated });
-      const { whole, kept } = await keep(answered, rules);
+      const { whole, kept } = await keep(answered, this.#rules);
       this.reply = whole;
-      return kept;
+      this.kept = kept;
+      if (this.#rules.storeStatus(kept.status)) return kept;
     } catch (error) {
       this.thrown = { error };
-      throw new NotKept(undefined);
     }
+    throw new NotKept(this.kept);
   }
 }
+
+const all = new WeakMap<object, Turns>();
 
 /**
  * The requests of this process that wait for one answer. `run` calls the handler of whoever came first; that one may have been answered
@@ -98,6 +106,13 @@ export class Turns {
     const turns = this.#waiting.get(same);
     turns?.delete(turn);
     if (turns?.size === 0) this.#waiting.delete(same);
+  }
+
+  /** Shared by all that is defined on one broker: routes may have settings of their own and share their keys. */
+  static of(broker: object): Turns {
+    const turns = all.get(broker) ?? new Turns();
+    all.set(broker, turns);
+    return turns;
   }
 
   /** One whose handler has not begun. */

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { idempotencyFlowId, replyCodec } from '../../../src/adapters/idempotency/index.js';
 import { sealedCodec } from '../../../src/index.js';
 import { setup } from '../../helpers/setup.js';
@@ -101,27 +102,56 @@ it('lets an operator free a key whose outcome became known', async () => {
 });
 
 it('lets another process repeat it where maxAttempts says so, with the handler of a request that is still there', async () => {
-  const options = { leaseMs: 400, maxAttempts: 2, waitMs: 600_000 };
+  const options = { leaseMs: 1_000, maxAttempts: 2, waitMs: 600_000 };
   const { replica, die } = mortal(options);
   const { b, there } = pair(options);
   const key = '"e-7"';
   const work = held();
   replica.handle(post({ key }), work.handler).catch(() => undefined);
   await work.began;
-  const gone = new AbortController();
-  const impatient = payments(b, { ...options, abortOnDisconnect: true });
-  const left = impatient.handle(post({ key, signal: gone.signal }), never);
+  // Routes with settings of their own, and the same keys.
+  const left = payments(b, { ...options, waitMs: 200 }).handle(post({ key }), never);
   await until('the first of them waits', () => b.stats().waiters === 1);
-  const stays = impatient.handle(post({ key }), (_request, context) => {
+  const stays = there.handle(post({ key }), (_request, context) => {
     expect(context).toMatchObject({ key: 'e-7', attempt: 2, coordinated: true });
     return new Response('repeated');
   });
-  gone.abort(new Error('gone'));
-  await expect(left).rejects.toThrow('gone');
+  expect(await problemOf(await left)).toEqual(problem(409, 'in_progress'));
   die();
   expect(await (await stays).text()).toBe('repeated');
   expect(await (await there.handle(post({ key }), never)).text()).toBe('repeated');
   work.end.open(new Response());
+});
+
+it('has no limit for a repetition that became the one at work', async () => {
+  const options = { leaseMs: 100, maxAttempts: 2, waitMs: 1_500 };
+  const { replica, die } = mortal(options);
+  const { there } = pair(options);
+  const key = '"e-15"';
+  const work = held();
+  replica.handle(post({ key }), work.handler).catch(() => undefined);
+  await work.began;
+  const second = there.handle(post({ key }), async () => {
+    await delay(1_700);
+    return new Response('took its time');
+  });
+  die();
+  expect(await (await second).text()).toBe('took its time');
+  work.end.open(new Response());
+});
+
+it('gives its client what stands, where somebody else settled it meanwhile', async () => {
+  const { a, here, there } = pair();
+  const key = '"e-16"';
+  const work = held();
+  const first = here.handle(post({ key }), work.handler);
+  await work.began;
+  const keys = a.define('idempotency', { codec: replyCodec });
+  const answer = { status: 418, headers: [], body: Buffer.from('settled by hand') };
+  await keys.complete(idempotencyFlowId('acme', 'e-16'), answer);
+  work.end.open(new Response('too late'));
+  for (const response of [await first, await there.handle(post({ key }), never)])
+    expect([response.status, await response.text()]).toEqual([418, 'settled by hand']);
 });
 
 it('uses up no attempt for a request that is not the same', async () => {

@@ -146,6 +146,25 @@ describe.each([
     expect((await post(shop, key('large'), {})).status).toBe(500);
   });
 
+  it('sends what the handler wrote before and after the limit in its order', async () => {
+    const lines = Array.from({ length: 400 }, (_none, at) => `${String(at)}\n`.padStart(200, '.'));
+    const route: Route = (head, end) => {
+      head(200, { 'content-type': 'text/plain' });
+      end(
+        Readable.from(
+          (async function* () {
+            for (const line of lines) {
+              yield Buffer.from(line);
+              await new Promise(setImmediate);
+            }
+          })(),
+        ),
+      );
+    };
+    const shop = await openShop(route, { maxResponseBytes: 1_000 });
+    expect(await (await post(shop, key('order'))).text()).toBe(lines.join(''));
+  });
+
   it('keeps no answer of an error handler, and the key is free again', async () => {
     let times = 0;
     const route: Route = (_head, end) => {
