@@ -1,4 +1,4 @@
-import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { PassThrough } from 'node:stream';
 import { byName, type HeaderLine, type Reply } from './reply.js';
 
@@ -115,11 +115,7 @@ export class CapturedResponse {
     if (this.#begun) return;
     this.#begun = true;
     const response = this.#response;
-    const headers = response.getHeaderNames().flatMap((name): HeaderLine[] => {
-      const value = response.getHeader(name);
-      return (Array.isArray(value) ? value : [value]).map((one) => [name, String(one)]);
-    });
-    this.#begin({ status: response.statusCode, headers, body: this.#body });
+    this.#begin({ status: response.statusCode, headers: linesOf(response.getHeaders()), body: this.#body });
   }
 
   /** False asks the writer to wait for `drain`. What comes after the end is left out. */
@@ -139,6 +135,16 @@ export class CapturedResponse {
       for (const event of ['drain', 'close']) this.#on(event, done);
     });
   }
+}
+
+/** Headers as Node and Fastify give them. */
+export type HeadersSet = Readonly<Record<string, OutgoingHttpHeader | undefined>>;
+
+/** One line for each value. */
+export function linesOf(headers: HeadersSet): HeaderLine[] {
+  return Object.entries(headers).flatMap(([name, value]) =>
+    value === undefined ? [] : [value].flat().map((one): HeaderLine => [name, String(one)]),
+  );
 }
 
 /** As `writeHead` takes them: an object, or names and values in turn. */

@@ -27,6 +27,7 @@ export function idempotency(broker: Broker, options: IdempotencyOptions<Request>
       parsed: request.body as unknown,
       raw: (request as { readonly rawBody?: unknown }).rawBody,
       next,
+      headers: () => response.getHeaders(),
       reply: ({ status, headers, body }) => {
         response.status(status);
         for (const [name, values] of byName(headers)) response.setHeader(name, values);

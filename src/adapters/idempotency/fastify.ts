@@ -36,6 +36,7 @@ export function idempotency(broker: Broker, options: IdempotencyOptions<FastifyR
       next: (error) => {
         done(error as Error | undefined);
       },
+      headers: () => reply.getHeaders(),
       reply: ({ status, headers, body }) => {
         void reply.code(status);
         for (const [name, values] of byName(headers)) void reply.header(name, values);

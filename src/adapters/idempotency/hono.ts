@@ -21,18 +21,24 @@ export function idempotency<E extends Env = Env>(
 ): MiddlewareHandler<E> {
   const exchanges = new Exchanges<Context<E>>(broker, options);
   return async (c, next) => {
+    let before: Headers | undefined;
     const answer = await exchanges.answer(
       exchangeOf<Context<E>>(c, c.req.raw, exchanges.maxRequestBytes),
       async (context) => {
         contexts.set(c, context);
+        before = new Headers(c.res.headers);
         await next();
         return replyOf(c.res);
       },
     );
     if (answer.kind === 'passed') return next();
-    // The body of the response that stands was read; set anew over it, it would be mixed with it.
-    c.res = undefined;
-    c.res = responseOf(answer.reply);
+    const response = responseOf(answer.reply);
+    if (before && answer.kind !== 'executed') {
+      // Of what the handler answered nothing is to be seen; of what was set before it, by CORS for one, everything.
+      c.res = undefined;
+      c.res = new Response(null, { headers: before });
+    }
+    c.res = response;
   };
 }
 

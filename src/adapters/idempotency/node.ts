@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { CapturedResponse } from './captured-response.js';
+import { CapturedResponse, linesOf, type HeadersSet } from './captured-response.js';
 import type { Answer, Exchange, Exchanges } from './exchanges.js';
-import type { Reply } from './reply.js';
+import { byName, type HeaderLine, type Reply } from './reply.js';
 import type { IdempotencyContext } from './turn.js';
 
 /** What a framework on Node's HTTP server gives for one request. */
@@ -14,6 +14,8 @@ export interface NodeExchange<Message> {
   readonly parsed: unknown;
   /** The body as it came, where the application keeps it. */
   readonly raw: unknown;
+  /** The headers that were set so far, by CORS for one: an answer that takes the place of the handler's has them too. */
+  readonly headers: () => HeadersSet;
   /** Lets the framework go on to the handler. */
   readonly next: (error?: unknown) => void;
   /** Answers in the framework's own way. */
@@ -47,10 +49,12 @@ export async function answerOnNode<Message extends object>(
     body: () => Promise.resolve(bytesOf(given)),
   };
   let captured: CapturedResponse | undefined;
+  let before: readonly HeaderLine[] = [];
   let answer: Answer;
   try {
     answer = await exchanges.answer(exchange, (context) => {
       contexts.set(message, context);
+      before = linesOf(given.headers());
       captured = new CapturedResponse(response);
       next();
       return captured.reply;
@@ -65,9 +69,15 @@ export async function answerOnNode<Message extends object>(
   else if (answer.kind === 'executed') await captured?.send(answer.reply).catch(() => response.destroy());
   else {
     const reply = answer.reply as Reply & { readonly body: Uint8Array };
-    if (captured) captured.sendInstead(reply);
+    if (captured) captured.sendInstead({ ...reply, headers: over(before, reply.headers) });
     else given.reply(reply);
   }
+}
+
+/** The second headers, and of the first those that are not among them. */
+function over(first: readonly HeaderLine[], second: readonly HeaderLine[]): HeaderLine[] {
+  const names = byName(second);
+  return [...first.filter(([name]) => !names.has(name.toLowerCase())), ...second];
 }
 
 function bytesOf({ request, parsed, raw }: NodeExchange<unknown>): Uint8Array | 'body_unreadable' {

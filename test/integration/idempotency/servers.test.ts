@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { replyCodec } from '../../../src/adapters/idempotency/index.js';
 import { setup } from '../../helpers/setup.js';
 import { latch } from '../../helpers/until.js';
 import { closeShops, expressShop, fastifyShop, honoShop, type Route, type Shop } from './shops.js';
@@ -79,6 +80,7 @@ describe.each([
       const busy = await post(shop, key('busy'));
       expect(busy.headers.get('content-type')).toMatch(/^application\/problem\+json/);
       expect([busy.status, await busy.json()]).toMatchObject([409, { code: 'in_progress' }]);
+      expect(busy.headers.get('access-control-allow-origin')).toBe('*');
       expect((await post(shop, key('busy'), { amount: 1 })).status).toBe(422);
     }
     end.open();
@@ -217,9 +219,32 @@ describe.each([
     const shop = await openShop(route, { timeoutMs: 50, leaseMs: 100 });
     const answer = await post(shop, key('late'));
     expect([answer.status, await answer.json()]).toMatchObject([500, { code: 'outcome_unknown' }]);
+    expect(answer.headers.get('access-control-allow-origin')).toBe('*');
     late.open();
     await written.opened;
     expect((await post(shop, key('late'))).status).toBe(500);
+  });
+
+  it('shows nothing of an answer that does not stand', async () => {
+    const [began, end] = [latch<string>(), latch()];
+    const route: Route = async (head, answer, { context }) => {
+      began.open(context!.id);
+      await end.opened;
+      head(201, { location: '/mine', 'x-mine': '1' });
+      answer('mine');
+    };
+    const shop = await openShop(route);
+    const first = post(shop, key('settled'));
+    const id = await began.opened;
+    const keys = bed.broker().define('idempotency', { codec: replyCodec });
+    const stands = { status: 418, headers: [['location', '/theirs']], body: Buffer.from('theirs') };
+    await keys.complete(id, stands);
+    end.open();
+    const answer = await first;
+    expect([answer.status, await answer.text()]).toEqual([418, 'theirs']);
+    expect(answer.headers.get('location')).toBe('/theirs');
+    expect(answer.headers.get('x-mine')).toBeNull();
+    expect(answer.headers.get('access-control-allow-origin')).toBe('*');
   });
 
   it('lets other methods pass', async () => {
