@@ -1,4 +1,4 @@
-import { spawnSync, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
+import { ensureBuilt } from '../../scripts/built.js';
 import { startRedis, type RedisServer } from '../../scripts/redis/index.js';
 import { spawnTs } from '../../scripts/spawn-ts.js';
 import { latch, type Latch } from '../helpers/until.js';
@@ -16,8 +17,7 @@ let provider: Provider;
 
 beforeAll(async () => {
   // The examples import 'flowbroker' as their readers do, which in here is the package's own build.
-  const { status } = spawnSync('npm', ['run', '-s', 'build'], { cwd: root, stdio: 'inherit' });
-  expect(status).toBe(0);
+  ensureBuilt();
   redis = await startRedis();
   provider = await Provider.start();
 }, 120_000);
