@@ -6,10 +6,14 @@ import { quantile, type Figure } from './figures.js';
 
 const WAKES = 2_000;
 const BLOCK = 100;
+const WARM = 1_000;
 
 const since = (moment: string): number => Number(process.hrtime.bigint() - BigInt(moment)) / 1e6;
 
-/** From `complete` in one process to the resolved wait in another, beside PUBLISH to its message; in turn, in blocks. */
+/**
+ * From `complete` in one process to the resolved wait in another, beside PUBLISH to its message, and beside a bare script with the same
+ * commands to its message; in turn, in blocks.
+ */
 export async function wake(url: string): Promise<Figure[]> {
   const settler = spawnTs(require.resolve('./programs/settler'), { args: [url] });
   await once(settler, 'message');
@@ -17,6 +21,7 @@ export async function wake(url: string): Promise<Figure[]> {
   const flows = broker.define<string>('bench');
   const listening = new Redis(url);
   await listening.subscribe('bench:raw');
+  const redis = new Redis(url);
   const stamp = String(Date.now());
 
   const raw = async (): Promise<number> => {
@@ -24,6 +29,28 @@ export async function wake(url: string): Promise<Figure[]> {
     settler.send({ publish: 'bench:raw' });
     const [, moment] = (await heard) as [string, string];
     return since(moment);
+  };
+  const bare = async (at: number): Promise<number> => {
+    const key = `bench:bare-${stamp}-${String(at)}`;
+    await Promise.all([
+      listening.subscribe(key),
+      redis.hset(key, {
+        v: 1,
+        status: 'PENDING',
+        fence: 1,
+        origin: 1,
+        attempt: 0,
+        createdAt: stamp,
+        metadata: '{}',
+      }),
+      redis.set(`${key}:timer`, 1, 'PX', 300_000),
+    ]);
+    const heard = once(listening, 'message');
+    settler.send({ bare: key });
+    const [, moment] = (await heard) as [string, string];
+    const took = since(moment);
+    await listening.unsubscribe(key);
+    return took;
   };
   const flow = async (at: number): Promise<number> => {
     const id = `wake-${stamp}-${String(at)}`;
@@ -33,26 +60,30 @@ export async function wake(url: string): Promise<Figure[]> {
     return settled;
   };
 
-  const times = { raw: [] as number[], flow: [] as number[] };
-  for (let at = -BLOCK; at < WAKES; at += BLOCK) {
+  const times = { raw: [] as number[], bare: [] as number[], flow: [] as number[] };
+  for (let at = -WARM; at < WAKES; at += BLOCK) {
     for (let one = 0; one < BLOCK; one++) keep(times.raw, at, await raw());
+    for (let one = 0; one < BLOCK; one++) keep(times.bare, at, await bare(at + one));
     for (let one = 0; one < BLOCK; one++) keep(times.flow, at, await flow(at + one));
   }
   settler.send({ stop: true });
   await once(settler, 'exit');
   listening.disconnect();
+  redis.disconnect();
   await broker.close();
-  const figure = (name: string, q: number, most: number): Figure => {
-    const [own, floor] = [quantile(times.flow, q), quantile(times.raw, q)];
+  const figure = (name: string, of: number[], q: number, most?: number): Figure => {
+    const [own, floor] = [quantile(of, q), quantile(times.raw, q)];
     const detail = `${(own * 1_000).toFixed(0)} us beside ${(floor * 1_000).toFixed(0)} us`;
-    return { name, value: own / floor, unit: 'x', bound: { at: 'most', value: most }, detail };
+    const bound = most === undefined ? undefined : { at: 'most' as const, value: most };
+    return { name, value: own / floor, unit: 'x', bound, detail };
   };
   return [
-    figure('wake in another process, p50, vs PUBLISH', 0.5, 1.5),
-    figure('wake in another process, p99, vs PUBLISH', 0.99, 3),
+    figure('wake in another process, p50, vs PUBLISH', times.flow, 0.5, 1.5),
+    figure('wake in another process, p99, vs PUBLISH', times.flow, 0.99, 3),
+    figure('  a bare script of the same commands, p50', times.bare, 0.5),
   ];
 }
 
 function keep(times: number[], block: number, value: number): void {
-  if (block >= 0) times.push(value); // the first block is for warming up
+  if (block >= 0) times.push(value); // what comes before is for warming up
 }

@@ -1,19 +1,42 @@
 import { Redis } from 'ioredis';
 import { createBroker } from '../../src/index.js';
 
-/** Settles, or publishes, what it is told to, each with the moment just before as its payload. */
+/**
+ * Settles, publishes, or runs a bare script on what it is told to, each with the moment just before as its payload. The script is what one would
+ * write by hand for a flow that nobody else touches: the commands of settle, and nothing looked at.
+ */
 const [url = ''] = process.argv.slice(2);
 const broker = createBroker({ redis: url });
 const flows = broker.define<string>('bench');
 const redis = new Redis(url);
+redis.defineCommand('bare', {
+  numberOfKeys: 2,
+  lua: `
+    redis.call('TIME')
+    redis.call('HGETALL', KEYS[1])
+    redis.call('HSET', KEYS[1], 'status', 'COMPLETED', 'settledAt', ARGV[1], 'settledBy', 'bench', 'result', ARGV[1])
+    redis.call('DEL', KEYS[2])
+    redis.call('PEXPIRE', KEYS[1], 300000)
+    redis.call('PUBLISH', KEYS[1], ARGV[1])
+    return 'applied'`,
+});
+const { bare } = redis as unknown as {
+  bare: (record: string, timer: string, payload: string) => Promise<string>;
+};
 
 // Comparable between processes of one machine.
 const moment = (): string => String(process.hrtime.bigint());
 
 process.on(
   'message',
-  (told: { readonly settle?: string; readonly publish?: string; readonly stop?: true }) => {
+  (told: {
+    readonly settle?: string;
+    readonly bare?: string;
+    readonly publish?: string;
+    readonly stop?: true;
+  }) => {
     if (told.settle !== undefined) void flows.complete(told.settle, moment());
+    else if (told.bare !== undefined) void bare.call(redis, told.bare, `${told.bare}:timer`, moment());
     else if (told.publish !== undefined) void redis.publish(told.publish, moment());
     else {
       redis.disconnect();
