@@ -3,5 +3,13 @@ export { sealedCodec, type SealedCodecOptions } from './sealed-codec.js';
 export { type ErrorInfo } from './error-info.js';
 export { keysOf, flowOfKey, hintChannelOf, type FlowKeys } from './keys.js';
 export { parseMessage, type FlowMessage } from './messages.js';
-export { scripts, type Script, type Verb } from './scripts.js';
+export {
+  manifest,
+  scripts,
+  type Manifest,
+  type ManifestEntry,
+  type ManifestScript,
+  type Script,
+  type Verb,
+} from './scripts.js';
 export { type FlowEvent, type FlowStatus, type SettleStatus, type TerminalStatus } from './status.js';

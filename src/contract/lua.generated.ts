@@ -42,3 +42,417 @@ export const lua = {
     lua: "-- generation: a generation lease as it stands. It writes nothing.\n--\n-- KEYS[1] lease    flow:{@lease:<name>}, also the channel\n-- KEYS[2] timer    flow:{@lease:<name>}:timer\n-- ARGV[1] publish  PUBLISH, or SPUBLISH in Cluster\n--\n-- Replies: verdict, head; see the contract.\n--   found      the generation, and who holds it if somebody does\n--   not_found  nothing stands there: generation 0\n--\n-- Invariant: a lease that ran out is never shown as held.\n\n-- Arguments: every one is checked before the first write; a bad one ends the script with a FLOWARG error that names it.\n-- Each function here costs every run of every script that includes it: only what is needed, where it is needed.\n\nlocal MAX_MS = 315360000000 -- ten years: an instant plus this stays exact in a double\n\nlocal function refuse(code, text)\n  error({ refusal = code .. ' ' .. text })\nend\n\nlocal function integer(name, text, least, most)\n  local number = text and #text <= 16 and not string.find(text, '%D') and tonumber(text)\n  if not number then refuse('FLOWARG', name .. ' must be a whole number, got ' .. string.sub(tostring(text), 1, 40)) end\n  if number < least or number > most then\n    refuse('FLOWARG', string.format('%s must be %.0f to %.0f, got %s', name, least, most, text))\n  end\n  return number\nend\n\n-- The publish verb, once the number of keys and arguments is right.\nlocal function verb_of(keys, arguments, least)\n  if #keys ~= 2 then refuse('FLOWARG', 'two keys are needed: the record and its timer') end\n  if #arguments < least then refuse('FLOWARG', string.format('%d arguments are needed, got %d', least, #arguments)) end\n  local verb = arguments[1]\n  if verb ~= 'PUBLISH' and verb ~= 'SPUBLISH' then refuse('FLOWARG', 'publish must be PUBLISH or SPUBLISH') end\n  return verb\nend\n\n-- Whether a list of words, each between spaces, has this one.\nlocal function has_word(list, word)\n  return string.find(list, ' ' .. word .. ' ', 1, true) and not string.find(word, ' ', 1, true)\nend\n\n-- Options come as name, value pairs behind the positional arguments, like those of Redis' own commands. `known` has their\n-- names, each between spaces.\nlocal function add_options(options, arguments, first, known)\n  for at = first, #arguments, 2 do\n    local name, value = arguments[at], arguments[at + 1]\n    if not has_word(known, name) then refuse('FLOWARG', 'unknown option ' .. string.sub(name, 1, 40)) end\n    if value == nil then refuse('FLOWARG', 'option ' .. name .. ' has no value') end\n    if options[name] then refuse('FLOWARG', 'option ' .. name .. ' is given twice') end\n    options[name] = value\n  end\n  return options\nend\n\nlocal NONE = {}\n\nlocal function options_of(arguments, first, known)\n  if #arguments < first then return NONE end\n  return add_options({}, arguments, first, known)\nend\n\nlocal present -- the instant of this run, which all calls of a batch share\n\n-- A refusal becomes an error reply that starts with its code; Redis' own errors are passed on as they came.\nlocal function answer(verb, keys, arguments)\n  present = nil -- a Function library keeps it from the run before\n  local ok, reply = pcall(verb, keys, arguments)\n  if ok then return reply end\n  if type(reply) == 'table' and reply.refusal then return redis.error_reply(reply.refusal) end\n  error(reply, 0)\nend\n-- Arguments that are words.\n\nlocal function token(name, text)\n  if not text or #text == 0 or #text > 64 or not string.find(text, '^[%w_.:][%w_.:-]*$') then\n    refuse('FLOWARG', name .. ' must be 1 to 64 of A-Z a-z 0-9 _ . : - and not begin with -')\n  end\n  return text\nend\n\n-- A request id must never read like the word with which a script itself signs a settlement.\nlocal function request_of(text)\n  token('request', text)\n  if text == 'timeout' or text == 'owner_lost' then refuse('FLOWARG', 'request must not be the word ' .. text) end\n  return text\nend\n\nlocal function fence_of(name, text)\n  integer(name, text, 1, 9007199254740991)\n  if string.sub(text, 1, 1) == '0' then refuse('FLOWARG', name .. ' must have no leading zeros') end\n  return text\nend\n-- The record: a hash with readable fields. `load` gives it as the state table sees it: a deadline that has passed is\n-- settled and told before the verb looks at it.\n\nlocal function is_status(status)\n  return status == 'PENDING' or status == 'COMPLETED' or status == 'FAILED' or status == 'CANCELED' or status == 'TIMED_OUT'\nend\n\nlocal function exact(number)\n  return string.format('%.0f', number)\nend\n\n-- Now: `ms` for the record's instants, `text` the same as it is written, `micros` for fences.\nlocal function clock()\n  if not present then\n    local time = redis.call('TIME')\n    local micros = time[1] * 1000000 + time[2]\n    local ms = math.floor(micros / 1000)\n    present = { ms = ms, text = exact(ms), micros = micros }\n  end\n  return present\nend\n\n-- A wake-up that cannot be sent (an ACL without channels) is one that is missed: what was written stands, and pollers find it.\nlocal function publish(verb, key, record, event, at, form, payload)\n  redis.pcall(verb, key, '1 ' .. event .. ' ' .. record.origin .. ' ' .. record.fence .. ' ' .. at .. ' ' .. form .. '\\n' .. payload)\nend\n\nlocal function mark_settled(keys, record, status, at, by, field, payload)\n  record.status, record.settledAt, record.settledBy = status, at, by\n  if field then\n    redis.call('HSET', keys[1], 'status', status, 'settledAt', at, 'settledBy', by, field, payload)\n  else\n    redis.call('HSET', keys[1], 'status', status, 'settledAt', at, 'settledBy', by)\n  end\n  redis.call('DEL', keys[2])\nend\n\nlocal function typed(reply, key)\n  if type(reply) ~= 'table' or not reply.err then return reply end\n  if string.find(reply.err, 'WRONGTYPE', 1, true) then refuse('FLOWTYPE', 'the ' .. key .. ' key holds another Redis type') end\n  error(reply)\nend\n\n-- One match for all: this runs in every script.\nlocal function check(record)\n  local numbers = (record.fence or '?') .. ' ' .. (record.origin or '?') .. ' ' .. (record.attempt or '?') .. ' ' .. (record.createdAt or '?')\n    .. ' ' .. (record.deadlineAt or '?') .. ' ' .. (record.leaseUntil or '0') .. ' ' .. (record.maxAttempts or '0')\n    .. ' ' .. (record.settledAt or '0') .. ' ' .. (record.freshUntil or '0')\n  local words = (record.owner or '-') .. ' ' .. (record.settledBy or '-')\n  -- tonumber would take 0x10, 1e9 and nan too, and 17 digits are no longer exact.\n  if is_status(record.status) and record.metadata\n    and string.find(numbers .. ' ' .. words, '^%d+ %d+ %d+ %d+ %d+ %d+ %d+ %d+ %d+ %S+ %S+$')\n    and #record.fence < 17 and #record.origin < 17 and #record.attempt < 17 and #record.createdAt < 17 and #record.deadlineAt < 17\n    and #(record.leaseUntil or '') < 17 and #(record.maxAttempts or '') < 17\n    and #(record.settledAt or '') < 17 and #(record.freshUntil or '') < 17 then\n    return\n  end\n  refuse('FLOWTYPE', 'the record lacks a field or has one that cannot be read')\nend\n\nlocal function load(keys, verb, now)\n  local list = typed(redis.pcall('HGETALL', keys[1]), 'record')\n  if #list == 0 then return nil end\n  local record = {}\n  for at = 1, #list, 2 do record[list[at]] = list[at + 1] end\n  if record.v ~= '1' then\n    if record.v == nil then refuse('FLOWTYPE', 'the record key holds a hash that is no flow record') end\n    refuse('FLOWVERSION', 'the record has version ' .. string.sub(record.v, 1, 40) .. ', this script knows 1')\n  end\n  check(record)\n  if record.status == 'PENDING' and tonumber(record.deadlineAt) <= now.ms then\n    mark_settled(keys, record, 'TIMED_OUT', record.deadlineAt, 'timeout')\n    publish(verb, keys[1], record, 'TIMED_OUT', record.deadlineAt, 'inline', '')\n  end\n  return record\nend\n\n-- Reply: verdict, head, and where there is a record its metadata and, once it is settled with one, its payload.\n-- Head: `1 <now>` and then the record's fields as words, `-` for one it does not have. A payload over `limit` bytes is left out.\nlocal function reply_with(verdict, now, record, limit)\n  if not record then return { verdict, '1 ' .. now.text } end\n  local head = '1 ' .. now.text .. ' ' .. record.status .. ' ' .. record.fence .. ' ' .. record.origin .. ' ' .. record.attempt\n    .. ' ' .. record.createdAt .. ' ' .. record.deadlineAt .. ' ' .. (record.leaseUntil or '-') .. ' ' .. (record.settledAt or '-')\n    .. ' ' .. (record.freshUntil or '-') .. ' ' .. (record.owner or '-') .. ' ' .. (record.settledBy or '-')\n  local payload = record.status == 'COMPLETED' and record.result or record.error\n  if payload and limit and #payload > limit then payload = nil end\n  return { verdict, head, record.metadata, payload }\nend\n-- The record of a generation lease: a hash with readable fields. Who holds it is there while it is held.\n\nlocal KEEP_MS = 86400000 -- a generation survives its last holder by a day\n\nlocal function check_hold(hold)\n  local numbers = (hold.generation or '?') .. ' ' .. (hold.fence or '?') .. ' ' .. (hold.leaseUntil or '0')\n  if not string.find(numbers, '^%d+ %d+ %d+$') or #hold.generation > 16 or #hold.fence > 16 or #(hold.leaseUntil or '') > 16\n    or (hold.owner == nil) ~= (hold.leaseUntil == nil) or not string.find(hold.owner or '-', '^%S+$') then\n    refuse('FLOWTYPE', 'the lease lacks a field or has one that cannot be read')\n  end\nend\n\n-- Generation 0 where nothing stands.\nlocal function load_hold(keys)\n  local list = typed(redis.pcall('HGETALL', keys[1]), 'lease')\n  if #list == 0 then return { generation = '0', fence = '0' }, false end\n  local hold = {}\n  for at = 1, #list, 2 do hold[list[at]] = list[at + 1] end\n  if hold.v == nil then refuse('FLOWTYPE', 'the lease key holds a hash that is no lease') end\n  if hold.v ~= '1' then refuse('FLOWVERSION', 'the lease has version ' .. string.sub(hold.v, 1, 40) .. ', this script knows 1') end\n  check_hold(hold)\n  return hold, true\nend\n\nlocal function is_held(hold, now)\n  return hold.owner ~= nil and tonumber(hold.leaseUntil) > now.ms\nend\n\n-- Reply: verdict, and the head: `1 <now> <generation> <fence> <leaseUntil> <owner> <advancing>`, `-` for what it does not have.\n-- A lease that ran out is shown as free.\nlocal function hold_reply(verdict, now, hold)\n  local held = is_held(hold, now)\n  local holder = held and hold.leaseUntil .. ' ' .. hold.owner .. ' ' .. (hold.advancing or '0') or '- - -'\n  return { verdict, '1 ' .. now.text .. ' ' .. hold.generation .. ' ' .. hold.fence .. ' ' .. holder }\nend\n\nlocal function generation(keys, arguments)\n  verb_of(keys, arguments, 1)\n  if #arguments > 1 then refuse('FLOWARG', 'generation takes 1 argument') end\n  local now = clock()\n  local hold, stands = load_hold(keys)\n  return hold_reply(stands and 'found' or 'not_found', now, hold)\nend\n\nreturn answer(generation, KEYS, ARGV)\n",
   },
 } as const;
+
+export const manifest = {
+  "$schema": "./manifest.schema.json",
+  "version": 1,
+  "record": {
+    "v": "1"
+  },
+  "scripts": {
+    "create": {
+      "file": "dist/create.lua",
+      "function": "flowbroker_create",
+      "sha1": "84d6d158e784c9f4e7959d0b268ea8be00f83b00",
+      "readonly": false,
+      "retrySafe": true,
+      "purpose": "opens a flow, joins one that is pending, takes over one whose owner is gone, hands back one that is settled.",
+      "keys": [
+        {
+          "name": "record",
+          "text": "flow:{<type>:<id>}, also the channel"
+        },
+        {
+          "name": "timer",
+          "text": "flow:{<type>:<id>}:timer"
+        }
+      ],
+      "arguments": [
+        {
+          "name": "publish",
+          "text": "PUBLISH, or SPUBLISH in Cluster"
+        },
+        {
+          "name": "request",
+          "text": "id of this request, the same each time it is sent"
+        },
+        {
+          "name": "timeoutMs",
+          "text": "from now to the deadline"
+        },
+        {
+          "name": "metadata",
+          "text": "opaque bytes"
+        }
+      ],
+      "options": [
+        {
+          "name": "retention",
+          "text": "\"<completed> <failed> <canceled> <timed out>\" in ms after settling; default \"300000 60000 60000 60000\""
+        },
+        {
+          "name": "owner",
+          "text": "who runs the handler; with leaseMs"
+        },
+        {
+          "name": "leaseMs",
+          "text": "how long the owner holds the flow without renewing; with owner"
+        },
+        {
+          "name": "maxAttempts",
+          "text": "kept with the flow: how many owners it may have; 0, the default, is no limit"
+        },
+        {
+          "name": "conflict",
+          "text": "join (default), or supersede: whatever stands gives way"
+        },
+        {
+          "name": "reuse",
+          "text": "terminal statuses that are handed back, comma between; default COMPLETED; others are replaced"
+        },
+        {
+          "name": "minFreshMs",
+          "text": "hand back a COMPLETED record only if its freshUntil is at least this far away; default 0"
+        },
+        {
+          "name": "rejectFence",
+          "text": "never hand back the COMPLETED record with this fence"
+        },
+        {
+          "name": "origin",
+          "text": "the flow the caller waits for: take this one over or learn how it ended, never open another"
+        },
+        {
+          "name": "replyLimit",
+          "text": "bytes; a larger result or error is left out of the reply; default 65536"
+        }
+      ],
+      "verdicts": [
+        {
+          "name": "created",
+          "text": "the flow is new, this caller opened it (and owns it, if it gave owner and leaseMs)"
+        },
+        {
+          "name": "joined",
+          "text": "it is pending, somebody else opened or holds it"
+        },
+        {
+          "name": "taken_over",
+          "text": "its owner was gone; this caller is the owner now: next attempt, new fence, same origin"
+        },
+        {
+          "name": "settled",
+          "text": "it is terminal and handed back as it is; also when its attempts are used up (FAILED, settledBy owner_lost)"
+        },
+        {
+          "name": "superseded",
+          "text": "with origin: another flow stands there now; or a replay of a create that was superseded meanwhile"
+        },
+        {
+          "name": "not_found",
+          "text": "with origin: nothing stands there"
+        }
+      ],
+      "invariant": "at most one owner holds a fence, and a fence is given once. Replayed, it answers as it did the first time."
+    },
+    "settle": {
+      "file": "dist/settle.lua",
+      "function": "flowbroker_settle",
+      "sha1": "7582b921cf8a13e80492a3960cc7273c5c6f3693",
+      "readonly": false,
+      "retrySafe": true,
+      "purpose": "ends a flow, once: completes, fails or cancels it, and wakes every waiter.",
+      "keys": [
+        {
+          "name": "record",
+          "text": "flow:{<type>:<id>}, also the channel"
+        },
+        {
+          "name": "timer",
+          "text": "flow:{<type>:<id>}:timer"
+        }
+      ],
+      "arguments": [
+        {
+          "name": "publish",
+          "text": "PUBLISH, or SPUBLISH in Cluster"
+        },
+        {
+          "name": "request",
+          "text": "id of this request, the same each time it is sent"
+        },
+        {
+          "name": "status",
+          "text": "COMPLETED, FAILED or CANCELED"
+        },
+        {
+          "name": "payload",
+          "text": "opaque bytes: the result, or the error"
+        },
+        {
+          "name": "inlineBytes",
+          "text": "a payload up to this size travels with the message, a larger one is read from the record"
+        }
+      ],
+      "options": [
+        {
+          "name": "fence",
+          "text": "settle only if the flow still has this fence"
+        },
+        {
+          "name": "freshUntil",
+          "text": "ms since the epoch, COMPLETED only: until when the result may be handed back"
+        },
+        {
+          "name": "retentionMs",
+          "text": "keep the record this long, instead of what it was created with"
+        },
+        {
+          "name": "replace",
+          "text": "1: settle over a terminal record too; needs fence, and gives the record a new one"
+        },
+        {
+          "name": "replyLimit",
+          "text": "bytes; a larger result or error is left out of the reply"
+        }
+      ],
+      "verdicts": [
+        {
+          "name": "applied",
+          "text": "settled by this call; the payload it sent is not sent back"
+        },
+        {
+          "name": "duplicate",
+          "text": "settled by this very request before: the caller won, its reply was lost"
+        },
+        {
+          "name": "late",
+          "text": "the deadline passed first"
+        },
+        {
+          "name": "already_settled",
+          "text": "somebody else settled it first"
+        },
+        {
+          "name": "superseded",
+          "text": "the fence given is not the record's"
+        },
+        {
+          "name": "not_found",
+          "text": "nothing stands there"
+        }
+      ],
+      "invariant": "a terminal record never changes, but for replace with its own fence."
+    },
+    "renew": {
+      "file": "dist/renew.lua",
+      "function": "flowbroker_renew",
+      "sha1": "4fbdf9460168dffabb12c2f8a38d7b0d98b9fb04",
+      "readonly": false,
+      "retrySafe": true,
+      "purpose": "extends the owner's lease; an owner whose lease ran out gets it back if nobody took the flow over.",
+      "keys": [
+        {
+          "name": "record",
+          "text": "flow:{<type>:<id>}, also the channel"
+        },
+        {
+          "name": "timer",
+          "text": "flow:{<type>:<id>}:timer"
+        }
+      ],
+      "arguments": [
+        {
+          "name": "publish",
+          "text": "PUBLISH, or SPUBLISH in Cluster"
+        },
+        {
+          "name": "fence",
+          "text": "the fence that the owner was given"
+        },
+        {
+          "name": "owner",
+          "text": "the owner that create was given"
+        },
+        {
+          "name": "leaseMs",
+          "text": "from now; never past the deadline"
+        }
+      ],
+      "options": [],
+      "verdicts": [
+        {
+          "name": "renewed",
+          "text": "the lease is the caller's until leaseUntil"
+        },
+        {
+          "name": "superseded",
+          "text": "another owner has the flow, or nobody ever did"
+        },
+        {
+          "name": "settled",
+          "text": "the flow is terminal"
+        },
+        {
+          "name": "not_found",
+          "text": "nothing stands there"
+        }
+      ],
+      "invariant": "only the owner of the current fence extends a lease. Safe to replay: it says what holds now."
+    },
+    "release": {
+      "file": "dist/release.lua",
+      "function": "flowbroker_release",
+      "sha1": "e1dd51d16e1f72815534b13741cbc8f97435a936",
+      "readonly": false,
+      "retrySafe": true,
+      "purpose": "the owner gives the flow up; its lease ends now, and waiters are told, so that another may take it over.",
+      "keys": [
+        {
+          "name": "record",
+          "text": "flow:{<type>:<id>}, also the channel"
+        },
+        {
+          "name": "timer",
+          "text": "flow:{<type>:<id>}:timer"
+        }
+      ],
+      "arguments": [
+        {
+          "name": "publish",
+          "text": "PUBLISH, or SPUBLISH in Cluster"
+        },
+        {
+          "name": "request",
+          "text": "id of this request, the same each time it is sent"
+        },
+        {
+          "name": "fence",
+          "text": "the fence that the owner was given"
+        },
+        {
+          "name": "owner",
+          "text": "the owner that create was given"
+        }
+      ],
+      "options": [],
+      "verdicts": [
+        {
+          "name": "released",
+          "text": "the lease is over: ended by this call, or before it (then nobody is told again)"
+        },
+        {
+          "name": "superseded",
+          "text": "another owner has the flow, or nobody ever did"
+        },
+        {
+          "name": "settled",
+          "text": "the flow is terminal"
+        },
+        {
+          "name": "not_found",
+          "text": "nothing stands there"
+        }
+      ],
+      "invariant": "the record stays PENDING with its fence; only the lease ends. Replayed, it answers as it did the first time."
+    },
+    "read": {
+      "file": "dist/read.lua",
+      "function": "flowbroker_read",
+      "sha1": "f256f0a6120b87b61634207f3d05926bef3621b4",
+      "readonly": false,
+      "retrySafe": true,
+      "purpose": "the record as it stands. It is a writing script: the first look past the deadline settles the flow as TIMED_OUT.",
+      "keys": [
+        {
+          "name": "record",
+          "text": "flow:{<type>:<id>}, also the channel"
+        },
+        {
+          "name": "timer",
+          "text": "flow:{<type>:<id>}:timer"
+        }
+      ],
+      "arguments": [
+        {
+          "name": "publish",
+          "text": "PUBLISH, or SPUBLISH in Cluster"
+        }
+      ],
+      "options": [
+        {
+          "name": "replyLimit",
+          "text": "bytes; a larger result or error is left out of the reply"
+        }
+      ],
+      "verdicts": [
+        {
+          "name": "found",
+          "text": "the record"
+        },
+        {
+          "name": "not_found",
+          "text": "nothing stands there"
+        }
+      ],
+      "invariant": "a record past its deadline is never shown as pending."
+    },
+    "delete": {
+      "file": "dist/delete.lua",
+      "function": "flowbroker_delete",
+      "sha1": "e28aecade40cc583594cf96d17efcc2423fac15c",
+      "readonly": false,
+      "retrySafe": true,
+      "purpose": "takes a flow away; those who wait for it are told.",
+      "keys": [
+        {
+          "name": "record",
+          "text": "flow:{<type>:<id>}, also the channel"
+        },
+        {
+          "name": "timer",
+          "text": "flow:{<type>:<id>}:timer; keeps the receipt of the delete for a minute"
+        }
+      ],
+      "arguments": [
+        {
+          "name": "publish",
+          "text": "PUBLISH, or SPUBLISH in Cluster"
+        },
+        {
+          "name": "request",
+          "text": "id of this request, the same each time it is sent"
+        }
+      ],
+      "options": [
+        {
+          "name": "fence",
+          "text": "delete only the record with this fence"
+        },
+        {
+          "name": "statuses",
+          "text": "delete only a record in one of these, comma between; default: any"
+        },
+        {
+          "name": "replyLimit",
+          "text": "bytes; a larger result or error is left out of the reply"
+        }
+      ],
+      "verdicts": [
+        {
+          "name": "deleted",
+          "text": "gone; the record is shown as it was (not on a replay: it is gone)"
+        },
+        {
+          "name": "mismatch",
+          "text": "it stands, with another fence or status"
+        },
+        {
+          "name": "not_found",
+          "text": "nothing stands there"
+        }
+      ],
+      "invariant": "a replay never deletes a flow that was created after the first run."
+    }
+  }
+} as const;

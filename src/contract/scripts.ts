@@ -1,4 +1,4 @@
-import { lua } from './lua.generated.js';
+import { lua, manifest as generated } from './lua.generated.js';
 import type { SettleStatus } from './status.js';
 
 /** One of the scripts, as Redis runs it. */
@@ -27,6 +27,36 @@ export const scripts: { readonly [V in Verb]: Script } = {
   free: { verb: 'free', batched: false, ...lua.free },
   generation: { verb: 'generation', batched: false, ...lua.generation },
 };
+
+/** A key, argument, option or verdict, and what it means. */
+export interface ManifestEntry {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** What `lua/manifest.json` says of one script; `lua/manifest.schema.json` describes each property. */
+export interface ManifestScript {
+  readonly file: string;
+  readonly function: string;
+  readonly sha1: string;
+  readonly readonly: boolean;
+  readonly retrySafe: boolean;
+  readonly purpose: string;
+  readonly keys: readonly ManifestEntry[];
+  readonly arguments: readonly ManifestEntry[];
+  readonly options: readonly ManifestEntry[];
+  readonly verdicts: readonly ManifestEntry[];
+  readonly invariant: string;
+}
+
+/** `lua/manifest.json`: what a client in another language, or a generator of one, needs to know of the scripts. */
+export interface Manifest {
+  readonly version: 1;
+  readonly record: { readonly v: '1' };
+  readonly scripts: { readonly [V in Verb]: ManifestScript };
+}
+
+export const manifest: Manifest = generated;
 
 export interface CreateOptions {
   readonly retention?: string | undefined;

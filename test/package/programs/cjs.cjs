@@ -1,6 +1,6 @@
 const { readFileSync } = require('node:fs');
 const { createBroker } = require('flowbroker');
-const contract = require('flowbroker/contract');
+const { manifest, scripts } = require('flowbroker/contract');
 const { FlowStateManager } = require('flowbroker/librechat');
 const adapters = ['', '/express', '/fastify', '/hono'].map((name) =>
   require(`flowbroker/idempotency${name}`),
@@ -13,9 +13,9 @@ async function main() {
   const manager = new FlowStateManager(broker);
   if (typeof manager.createFlow !== 'function')
     throw new Error('flowbroker/librechat has no FlowStateManager');
-  if (Object.keys(contract).length === 0) throw new Error('flowbroker/contract exports nothing');
-  const manifest = JSON.parse(readFileSync(require.resolve('flowbroker/lua/manifest.json'), 'utf8'));
-  if (typeof manifest !== 'object') throw new Error('lua/manifest.json is not an object');
+  const published = JSON.parse(readFileSync(require.resolve('flowbroker/lua/manifest.json'), 'utf8'));
+  if (JSON.stringify(published) !== JSON.stringify(manifest)) throw new Error('the manifests differ');
+  if (!scripts.create.lua.includes('KEYS[1]')) throw new Error('flowbroker/contract has no scripts');
   require.resolve('flowbroker/package.json');
   // No framework is installed here: none may be needed to load its adapter.
   for (const { idempotency } of adapters) idempotency(broker, { scope: () => '' });
