@@ -4,6 +4,7 @@ import { dirname, join, relative } from 'node:path';
 import { flatten, library } from './contract/flatten';
 import { parseHeader, type Header } from './contract/header';
 import { withScripts } from './contract/page';
+import { vectorFiles } from './vectors/index';
 
 const ROOT = join(__dirname, '..');
 const LUA = join(ROOT, 'lua');
@@ -61,6 +62,7 @@ function generate(): Map<string, string> {
   );
   const page = join(ROOT, 'docs', 'contract.md');
   files.set(page, withScripts(readFileSync(page, 'utf8'), headers));
+  for (const [name, text] of vectorFiles()) files.set(join(ROOT, 'test', 'contract', 'vectors', name), text);
   return files;
 }
 

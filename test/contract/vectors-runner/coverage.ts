@@ -1,0 +1,96 @@
+import { type Redis } from 'ioredis';
+import { type Manifest } from '../../../src/contract/index.js';
+import { type CallStep } from '../../../scripts/vectors/vector.js';
+import { hashOf, type Fields } from '../helpers/flow.js';
+
+const STATES = ['ABSENT', 'open', 'owned', 'lapsed', 'terminal', 'past the deadline'] as const;
+/** Arguments of which any bytes are good. */
+const OPAQUE = ['metadata', 'payload'];
+const TERMINAL = ['COMPLETED', 'FAILED', 'CANCELED', 'TIMED_OUT'];
+
+/** The row of the state table, as the contract page names it, that a call belongs to. */
+function rowOf({ call, args }: CallStep): string {
+  const options = new Map<unknown, unknown>();
+  const first = { create: 4, settle: 5, delete: 2 }[call] ?? args.length;
+  for (let at = first; at < args.length; at += 2) options.set(args[at], args[at + 1]);
+  if (call === 'create') {
+    if (options.has('origin')) return 'create with `origin`';
+    if (options.get('conflict') === 'supersede') return 'create, `conflict supersede`';
+    return options.has('owner') ? 'create with a lease' : 'create';
+  }
+  // No flow ever has the fence 1: the vectors give it to mean another.
+  return call === 'settle' && options.get('fence') === '1' ? 'settle, another fence' : call;
+}
+
+function stateOf(record: Fields | undefined, now: number): string {
+  if (!record) return 'ABSENT';
+  if (record['status'] !== 'PENDING') return record['status']!;
+  if (Number(record['deadlineAt']) <= now) return 'past the deadline';
+  if (record['leaseUntil'] === undefined) return 'open';
+  return Number(record['leaseUntil']) <= now ? 'lapsed' : 'owned';
+}
+
+/** What the vectors touch of the contract, as it was observed while they ran. */
+export class Coverage {
+  readonly #cells = new Set<string>();
+  readonly #verdicts = new Set<string>();
+  readonly #replayed = new Set<string>();
+  readonly #refused = new Set<string>();
+  readonly #requests = new Map<string, Set<string>>();
+
+  /** What a player asks before each call. */
+  readonly watch =
+    (client: Redis) =>
+    async (step: CallStep, key: string): Promise<(verdict: string) => void> => {
+      if (step.error !== undefined) return (text) => this.#refused.add(`${step.call} ${text}`);
+      const [hash, time] = await Promise.all([client.callBuffer('HGETALL', key), client.time()]);
+      const record = hashOf(hash);
+      const now = Number(time[0]) * 1000 + Math.floor(Number(time[1]) / 1000);
+      return (verdict) => {
+        this.#cells.add(`${rowOf(step)} | ${stateOf(record, now)}`);
+        this.#verdicts.add(`${step.call} ${verdict}`);
+        const sent = JSON.stringify([step.call, step.args]);
+        const seen = this.#requests.get(key) ?? new Set();
+        if (seen.has(sent)) this.#replayed.add(`${step.call} ${verdict}`);
+        this.#requests.set(key, seen.add(sent));
+      };
+    };
+
+  /** Cells of the state table that no vector entered. `rows` are the table's first column. */
+  missingCells(rows: readonly string[]): string[] {
+    const states = STATES.flatMap((state) => (state === 'terminal' ? TERMINAL : [state]));
+    return rows
+      .flatMap((row) => states.map((state) => `${row} | ${state}`))
+      .filter((cell) => !this.#cells.has(cell));
+  }
+
+  /** Verdicts of the manifest that no vector ends with. */
+  missingVerdicts({ scripts }: Manifest): string[] {
+    const all = Object.entries(scripts).flatMap(([verb, { verdicts }]) =>
+      verdicts.map(({ name }) => `${verb} ${name}`),
+    );
+    return all.filter((verdict) => !this.#verdicts.has(verdict));
+  }
+
+  /** Scripts that say they can be sent again, of which no vector sends a changing call again. */
+  missingReplays({ scripts }: Manifest): string[] {
+    return Object.entries(scripts)
+      .filter(
+        ([verb, { retrySafe }]) =>
+          retrySafe && ![...this.#replayed].some((one) => one.startsWith(`${verb} `)),
+      )
+      .map(([verb]) => verb);
+  }
+
+  /** Codes of refusals, and arguments that a refusal should name, of which no vector shows one. */
+  missingRefusals({ scripts }: Manifest): string[] {
+    const refused = [...this.#refused];
+    return Object.entries(scripts).flatMap(([verb, script]) => {
+      const names = [...script.arguments, ...script.options].map(({ name }) => name);
+      const refusable = names.filter((name) => !OPAQUE.includes(name)).map((name) => `FLOWARG ${name} `);
+      return [...refusable, 'FLOWTYPE ', 'FLOWVERSION ']
+        .map((start) => `${verb} ${start}`)
+        .filter((start) => !refused.some((text) => text.startsWith(start)));
+    });
+  }
+}
