@@ -92,7 +92,7 @@ export class Vector {
       this.#overdue = false;
     }
     const { verdict, view, shown, bare, told: more = [] } = expect(`<${at}>`, this.view);
-    if (view !== undefined) this.view = view === null ? undefined : view;
+    if (view !== undefined) this.view = view ?? undefined;
     const standing = shown === null ? undefined : (shown ?? this.view);
     const reply: Value[] = [verdict, head(`<${at}>`, standing)];
     if (standing) reply.push(standing.metadata);
