@@ -8,6 +8,7 @@ import { vectorFiles } from './vectors/index';
 
 const ROOT = join(__dirname, '..');
 const LUA = join(ROOT, 'lua');
+const PYTHON = join(ROOT, 'clients', 'python', 'src', 'flowbroker', 'lua');
 const VERBS = [
   'create',
   'settle',
@@ -62,6 +63,12 @@ function generate(): Map<string, string> {
   );
   const page = join(ROOT, 'docs', 'contract.md');
   files.set(page, withScripts(readFileSync(page, 'utf8'), headers));
+  const schema = join(LUA, 'manifest.schema.json');
+  files.set(schema, readFileSync(schema, 'utf8'));
+  // The Python package ships the same files: a wheel can hold only what lies in its folder.
+  for (const [path, text] of [...files]) {
+    if (path.startsWith(LUA)) files.set(join(PYTHON, relative(LUA, path)), text);
+  }
   for (const [name, text] of vectorFiles()) files.set(join(ROOT, 'test', 'contract', 'vectors', name), text);
   return files;
 }

@@ -1,0 +1,211 @@
+-- release: the owner gives the flow up; its lease ends now, and waiters are told, so that another may take it over.
+--
+-- KEYS[1] record   flow:{<type>:<id>}, also the channel
+-- KEYS[2] timer    flow:{<type>:<id>}:timer
+-- ARGV[1] publish  PUBLISH, or SPUBLISH in Cluster
+-- ARGV[2] request  id of this request, the same each time it is sent
+-- ARGV[3] fence    the fence that the owner was given
+-- ARGV[4] owner    the owner that create was given
+--
+-- Replies: verdict, head, metadata, payload; see the contract.
+--   released    the lease is over: ended by this call, or before it (then nobody is told again)
+--   superseded  another owner has the flow, or nobody ever did
+--   settled     the flow is terminal
+--   not_found   nothing stands there
+--
+-- Invariant: the record stays PENDING with its fence; only the lease ends. Replayed, it answers as it did the first time.
+
+-- Arguments: every one is checked before the first write; a bad one ends the script with a FLOWARG error that names it.
+-- Each function here costs every run of every script that includes it: only what is needed, where it is needed.
+
+local MAX_MS = 315360000000 -- ten years: an instant plus this stays exact in a double
+
+local function refuse(code, text)
+  error({ refusal = code .. ' ' .. text })
+end
+
+local function integer(name, text, least, most)
+  local number = text and #text <= 16 and not string.find(text, '%D') and tonumber(text)
+  if not number then refuse('FLOWARG', name .. ' must be a whole number, got ' .. string.sub(tostring(text), 1, 40)) end
+  if number < least or number > most then
+    refuse('FLOWARG', string.format('%s must be %.0f to %.0f, got %s', name, least, most, text))
+  end
+  return number
+end
+
+-- The publish verb, once the number of keys and arguments is right.
+local function verb_of(keys, arguments, least)
+  if #keys ~= 2 then refuse('FLOWARG', 'two keys are needed: the record and its timer') end
+  if #arguments < least then refuse('FLOWARG', string.format('%d arguments are needed, got %d', least, #arguments)) end
+  local verb = arguments[1]
+  if verb ~= 'PUBLISH' and verb ~= 'SPUBLISH' then refuse('FLOWARG', 'publish must be PUBLISH or SPUBLISH') end
+  return verb
+end
+
+-- Whether a list of words, each between spaces, has this one.
+local function has_word(list, word)
+  return string.find(list, ' ' .. word .. ' ', 1, true) and not string.find(word, ' ', 1, true)
+end
+
+-- Options come as name, value pairs behind the positional arguments, like those of Redis' own commands. `known` has their
+-- names, each between spaces.
+local function options_of(arguments, first, known)
+  local options = {}
+  for at = first, #arguments, 2 do
+    local name, value = arguments[at], arguments[at + 1]
+    if not has_word(known, name) then refuse('FLOWARG', 'unknown option ' .. string.sub(name, 1, 40)) end
+    if value == nil then refuse('FLOWARG', 'option ' .. name .. ' has no value') end
+    if options[name] then refuse('FLOWARG', 'option ' .. name .. ' is given twice') end
+    options[name] = value
+  end
+  return options
+end
+
+-- A refusal becomes an error reply that starts with its code; Redis' own errors are passed on as they came.
+local function answer(body)
+  local ok, reply = pcall(body)
+  if ok then return reply end
+  if type(reply) == 'table' and reply.refusal then return redis.error_reply(reply.refusal) end
+  error(reply, 0)
+end
+-- Arguments that are words.
+
+local function token(name, text)
+  if not text or #text == 0 or #text > 64 or string.find(text, '^%-') or string.find(text, '[^%w_.:-]') then
+    refuse('FLOWARG', name .. ' must be 1 to 64 of A-Z a-z 0-9 _ . : - and not begin with -')
+  end
+  return text
+end
+
+-- A request id must never read like the word with which a script itself signs a settlement.
+local function request_of(text)
+  token('request', text)
+  if text == 'timeout' or text == 'owner_lost' then refuse('FLOWARG', 'request must not be the word ' .. text) end
+  return text
+end
+
+local function fence_of(name, text)
+  integer(name, text, 1, 9007199254740991)
+  if string.sub(text, 1, 1) == '0' then refuse('FLOWARG', name .. ' must have no leading zeros') end
+  return text
+end
+-- The record: a hash with readable fields. `load` gives it as the state table sees it: a deadline that has passed is
+-- settled and told before the verb looks at it.
+
+local function is_status(status)
+  return status == 'PENDING' or status == 'COMPLETED' or status == 'FAILED' or status == 'CANCELED' or status == 'TIMED_OUT'
+end
+
+local function exact(number)
+  return string.format('%.0f', number)
+end
+
+-- Milliseconds for the record's instants, microseconds for fences.
+local function clock()
+  local time = redis.call('TIME')
+  local micros = time[1] * 1000000 + time[2]
+  return math.floor(micros / 1000), micros
+end
+
+-- A wake-up that cannot be sent (an ACL without channels) is one that is missed: what was written stands, and pollers find it.
+local function publish(verb, key, record, event, at, form, payload)
+  redis.pcall(verb, key, '1 ' .. event .. ' ' .. record.origin .. ' ' .. record.fence .. ' ' .. at .. ' ' .. form .. '\n' .. payload)
+end
+
+local function mark_settled(keys, record, status, at, by, field, payload)
+  record.status, record.settledAt, record.settledBy = status, at, by
+  if field then
+    redis.call('HSET', keys[1], 'status', status, 'settledAt', at, 'settledBy', by, field, payload)
+  else
+    redis.call('HSET', keys[1], 'status', status, 'settledAt', at, 'settledBy', by)
+  end
+  redis.call('DEL', keys[2])
+end
+
+local function typed(reply, key)
+  if type(reply) ~= 'table' or not reply.err then return reply end
+  if string.find(reply.err, 'WRONGTYPE', 1, true) then refuse('FLOWTYPE', 'the ' .. key .. ' key holds another Redis type') end
+  error(reply)
+end
+
+-- One match for all: this runs in every script.
+local function check(record)
+  local numbers = (record.fence or '?') .. ' ' .. (record.origin or '?') .. ' ' .. (record.attempt or '?') .. ' ' .. (record.createdAt or '?')
+    .. ' ' .. (record.deadlineAt or '?') .. ' ' .. (record.leaseUntil or '0') .. ' ' .. (record.maxAttempts or '0')
+    .. ' ' .. (record.settledAt or '0') .. ' ' .. (record.freshUntil or '0')
+  local words = (record.owner or '-') .. ' ' .. (record.settledBy or '-')
+  -- tonumber would take 0x10, 1e9 and nan too, and 17 digits are no longer exact.
+  if is_status(record.status) and record.metadata
+    and string.find(numbers .. ' ' .. words, '^%d+ %d+ %d+ %d+ %d+ %d+ %d+ %d+ %d+ %S+ %S+$')
+    and #record.fence < 17 and #record.origin < 17 and #record.attempt < 17 and #record.createdAt < 17 and #record.deadlineAt < 17
+    and #(record.leaseUntil or '') < 17 and #(record.maxAttempts or '') < 17
+    and #(record.settledAt or '') < 17 and #(record.freshUntil or '') < 17 then
+    return
+  end
+  refuse('FLOWTYPE', 'the record lacks a field or has one that cannot be read')
+end
+
+local function load(keys, verb, now)
+  local list = typed(redis.pcall('HGETALL', keys[1]), 'record')
+  if #list == 0 then return nil end
+  local record = {}
+  for at = 1, #list, 2 do record[list[at]] = list[at + 1] end
+  if record.v ~= '1' then
+    if record.v == nil then refuse('FLOWTYPE', 'the record key holds a hash that is no flow record') end
+    refuse('FLOWVERSION', 'the record has version ' .. string.sub(record.v, 1, 40) .. ', this script knows 1')
+  end
+  check(record)
+  if record.status == 'PENDING' and tonumber(record.deadlineAt) <= now then
+    mark_settled(keys, record, 'TIMED_OUT', record.deadlineAt, 'timeout')
+    publish(verb, keys[1], record, 'TIMED_OUT', record.deadlineAt, 'inline', '')
+  end
+  return record
+end
+
+-- Reply: verdict, head, and where there is a record its metadata and, once it is settled with one, its payload.
+-- Head: `1 <now>` and then the record's fields as words, `-` for one it does not have. A payload over `limit` bytes is left out.
+local function reply_with(verdict, now, record, limit)
+  if not record then return { verdict, '1 ' .. exact(now) } end
+  local head = '1 ' .. exact(now) .. ' ' .. record.status .. ' ' .. record.fence .. ' ' .. record.origin .. ' ' .. record.attempt
+    .. ' ' .. record.createdAt .. ' ' .. record.deadlineAt .. ' ' .. (record.leaseUntil or '-') .. ' ' .. (record.settledAt or '-')
+    .. ' ' .. (record.freshUntil or '-') .. ' ' .. (record.owner or '-') .. ' ' .. (record.settledBy or '-')
+  local payload = record.status == 'COMPLETED' and record.result or record.error
+  if payload and limit and #payload > limit then payload = nil end
+  return { verdict, head, record.metadata, payload }
+end
+-- The lease of a flow that somebody owns.
+
+-- Whether the flow's lease is over. An open flow has none.
+local function lapsed(record, now)
+  return record.leaseUntil ~= nil and tonumber(record.leaseUntil) <= now
+end
+
+local function holds(record, fence, owner)
+  return record.leaseUntil ~= nil and record.fence == fence and record.owner == owner
+end
+
+-- The timer ends when the flow next needs a look; its expiry is a hint, nothing depends on it.
+local function set_timer(keys, record, now)
+  local at = record.deadlineAt
+  if record.leaseUntil and not lapsed(record, now) then at = record.leaseUntil end
+  redis.call('SET', keys[2], '1', 'PXAT', at)
+end
+
+return answer(function()
+  local verb, request = verb_of(KEYS, ARGV, 4), request_of(ARGV[2])
+  local fence, owner = fence_of('fence', ARGV[3]), token('owner', ARGV[4])
+  if #ARGV > 4 then refuse('FLOWARG', 'release takes 4 arguments') end
+  local now = clock()
+  local record = load(KEYS, verb, now)
+  if not record then return reply_with('not_found', now) end
+  if record.releasedBy == request then return reply_with('released', now, record) end
+  if record.status ~= 'PENDING' then return reply_with('settled', now, record, 0) end
+  if not holds(record, fence, owner) then return reply_with('superseded', now, record) end
+  if not lapsed(record, now) then
+    record.leaseUntil = exact(now)
+    redis.call('HSET', KEYS[1], 'leaseUntil', record.leaseUntil, 'releasedBy', request)
+    set_timer(KEYS, record, now)
+    publish(verb, KEYS[1], record, 'RELEASED', record.leaseUntil, 'inline', '')
+  end
+  return reply_with('released', now, record)
+end)

@@ -1,0 +1,381 @@
+"""The blocking client: `Broker` and `Flows` over redis-py's ``Redis`` or ``RedisCluster``."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any, Callable, Collection, Concatenate, Generic, Literal, Mapping, ParamSpec, TypeVar
+
+from . import running
+from .blocking import Client, Connection, Ear
+from .codec import Codec
+from .contract import Reply, check_id
+from .errors import FlowClosedError, FlowError, FlowInvalidArgumentError, FlowName
+from .options import MAX_MS, BrokerOptions, FlowOptions, ms_or_none, whole_number
+from .records import CreateResult, DeleteResult, FlowRecord, RunResult, SettleResult
+from .running import Attempt, Handled
+from .steps import Call, Definition, Follow, Handle, Pause, Step, Steps, Verbs
+from .waiting import Ending, Heard, Wait
+
+T = TypeVar("T")
+M = TypeVar("M")
+R = TypeVar("R")
+P = ParamSpec("P")
+
+# A wait looks this often whether its broker was closed.
+_GLANCE = 0.5
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What a handler of ``run`` is given."""
+
+    #: This attempt's fence: pass it on to whatever can refuse an older one. 0 where ``coordinated`` is False.
+    fence: int
+    #: 1 for the first run of the handler, 2 for the first takeover, and so on.
+    attempt: int
+    #: False only when Redis was unreachable and the caller chose ``on_unavailable="run"``.
+    coordinated: bool
+    #: Set when the work is no longer this process's to do: the lease was lost, the flow was settled, superseded or deleted
+    #: elsewhere, or the broker closes. Noticed when the lease is renewed, at a third of it.
+    lost: threading.Event = field(default_factory=threading.Event)
+
+
+class Broker:
+    """A broker over one Redis, for threads. Define types of flows on it, close it when done.
+
+    ``redis`` is a URL, or a ``Redis`` or ``RedisCluster`` of yours (without ``decode_responses``), which is borrowed and never
+    closed. A server that cannot be reached shows in the calls (`FlowUnavailableError`), not here. Each wait listens on a
+    connection of its own. Times are milliseconds: ``poll_ms`` (500) is how often a wait reads while nothing can be heard,
+    ``reread_ms`` (10,000) how often it reads anyway, ``command_timeout_ms`` (5,000) how long a command may take where ``redis`` is a
+    URL; a result of up to ``inline_bytes`` (8,192) travels with the wake-up.
+
+    >>> broker = Broker("redis://localhost:6379")  # doctest: +SKIP
+    """
+
+    def __init__(self, redis: str | Client, **options: Any) -> None:
+        self._options = BrokerOptions(**options)
+        self._connection = Connection(redis, self._options)
+        self._verbs = Verbs(self._options, "SPUBLISH" if self._connection.sharded else "PUBLISH")
+        self._closed = False
+        self._running: dict[Attempt, RunContext] = {}
+        self._idle = threading.Condition()
+
+    @property
+    def id(self) -> str:
+        """Names this broker as the owner of what it runs."""
+        return self._verbs.broker_id
+
+    def define(
+        self,
+        type: str,
+        *,
+        timeout_ms: int = 300_000,
+        retention_ms: int | Mapping[str, int] | None = None,
+        lease_ms: int = 15_000,
+        max_attempts: int = 0,
+        fresh_until: Callable[[Any], int | None] | None = None,
+        reuse: Collection[str] = ("COMPLETED",),
+        min_fresh_ms: int = 0,
+        codec: Codec | None = None,
+        max_payload_bytes: int = 1_048_576,
+    ) -> Flows[Any, Any]:
+        """The flows of one type (1 to 64 of A-Z a-z 0-9 _ . -). Costs nothing; the same options in every process."""
+        more = {} if codec is None else {"codec": codec}
+        options = FlowOptions(
+            type, timeout_ms, retention_ms, lease_ms, max_attempts, fresh_until, reuse, min_fresh_ms,
+            max_payload_bytes=max_payload_bytes, **more,
+        )  # fmt: skip
+        return Flows(self, Definition(self._verbs, options))
+
+    def close(self, drain_ms: int = 0) -> None:
+        """Takes no more calls, waits up to ``drain_ms`` for handlers, then tells the rest and frees their flows for others.
+
+        Waits in other threads end with `FlowClosedError` within half a second. Closes the connections it opened.
+        """
+        whole_number("drain_ms", drain_ms, 0, MAX_MS)
+        self._closed = True
+        with self._idle:
+            self._idle.wait_for(lambda: not self._running, drain_ms / 1000)
+            left = list(self._running.items())
+        for attempt, context in left:
+            attempt.lost = FlowClosedError("the broker was closed", attempt.flow)
+            context.lost.set()
+            self._release(attempt)
+        self._connection.close()
+
+    def __enter__(self) -> Broker:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def _check(self, flow: FlowName | None = None) -> None:
+        if self._closed:
+            raise FlowClosedError("the broker is closed", flow)
+
+    def _perform(self, steps: Steps[R], handler: Callable[[RunContext], Any] | None = None) -> R:
+        try:
+            step = next(steps)
+            while True:
+                try:
+                    came = self._do(step, handler)
+                except FlowError as error:
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(came)
+        except StopIteration as end:
+            result: R = end.value
+            return result
+
+    def _do(self, step: Step, handler: Callable[[RunContext], Any] | None) -> object:
+        if isinstance(step, Call):
+            return self._call(step)
+        if isinstance(step, Follow):
+            ear = self._connection.ear(self._verbs.key(step.wait.flow))
+            return self._follow(step.wait, ear)
+        if isinstance(step, Handle):
+            assert handler is not None
+            return self._handle(step.attempt, handler)
+        assert isinstance(step, Pause)
+        time.sleep(step.ms / 1000)
+        return None
+
+    def _call(self, call: Call) -> Reply:
+        self._check(call.flow)
+        return self._connection.run(call)
+
+    def _follow(self, wait: Wait, ear: Ear) -> Ending:
+        """Drives a wait to its end: listen first, then read, and read again whatever happens."""
+        try:
+            while wait.ending is None:
+                if wait.must_read:
+                    try:
+                        wait.read(self._call(self._verbs.read(wait.flow)), time.monotonic())
+                    except FlowError as error:
+                        wait.failed(error, time.monotonic())
+                    continue
+                self._check(wait.flow)
+                event = ear.hear(min(wait.patience(time.monotonic()), _GLANCE))
+                wait.heard(event, time.monotonic())
+            return wait.ending
+        finally:
+            ear.close()
+
+    def _handle(self, attempt: Attempt, handler: Callable[[RunContext], Any]) -> Handled:
+        record = attempt.record
+        context = RunContext(attempt.fence, record.attempt if record else 1, record is not None)
+        over = threading.Event()
+        with self._idle:
+            self._running[attempt] = context
+        if record is not None:
+            threading.Thread(target=self._renew, args=(attempt, context, over), daemon=True).start()
+        try:
+            return Handled(value=handler(context))
+        except Exception as error:
+            return Handled(raised=error)
+        except BaseException:
+            # The thread is told to end: the flow is free for others at once.
+            over.set()
+            self._release(attempt)
+            raise
+        finally:
+            over.set()
+            with self._idle:
+                del self._running[attempt]
+                self._idle.notify_all()
+
+    def _renew(self, attempt: Attempt, context: RunContext, over: threading.Event) -> None:
+        while not over.wait(attempt.pause) and attempt.lost is None:
+            asked = time.monotonic()
+            try:
+                call = self._verbs.renew(attempt.flow, attempt.fence, attempt.lease_ms)
+                attempt.renewed(self._connection.run(call), asked)
+            except FlowError as error:
+                attempt.unanswered(error, time.monotonic())
+            if attempt.lost is not None:
+                context.lost.set()
+
+    def _release(self, attempt: Attempt) -> None:
+        if attempt.record is None:
+            return
+        try:
+            self._connection.run(self._verbs.release(attempt.flow, attempt.fence))
+        except FlowError:
+            pass  # who cannot release is followed by another when the lease ends
+
+
+class Opened(Generic[T, M]):
+    """What ``open`` did, and the wait that it began, which holds a connection until `result` or `close`."""
+
+    def __init__(self, created: CreateResult[T, M], finish: Callable[[int | None], T], close: Callable[[], None]) -> None:
+        self.verdict = created.verdict
+        self.record = created.record
+        self._finish = finish
+        self.close = close
+
+    def result(self, timeout_ms: int | None = None) -> T:
+        """Waits until the flow ends, as `Flows.wait` does. Once only."""
+        return self._finish(ms_or_none("timeout_ms", timeout_ms))
+
+    def __enter__(self) -> Opened[T, M]:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+
+class Flows(Generic[T, M]):
+    """The flows of one type: ``T`` is the type of their results, ``M`` of their metadata. Made by `Broker.define`.
+
+    Every method checks its arguments first (`FlowInvalidArgumentError`, nothing sent), and raises `FlowUnavailableError` when Redis
+    does not answer, `FlowRecordError` when something else stands under the flow's key, `FlowClosedError` after ``close``.
+    """
+
+    def __init__(self, broker: Broker, definition: Definition) -> None:
+        self.type = definition.options.type
+        self._broker = broker
+        self._definition = definition
+
+    def create(
+        self,
+        id: str,
+        *,
+        metadata: M | None = None,
+        timeout_ms: int | None = None,
+        conflict: Literal["join", "supersede"] = "join",
+        reuse: Collection[str] | None = None,
+        min_fresh_ms: int | None = None,
+        reject_fence: int | None = None,
+    ) -> CreateResult[T, M]:
+        """Makes sure that the flow stands: ``created``, ``joined`` (pending already), or ``settled`` (ended as ``reuse`` hands back)."""
+        flow = self._flow(id)
+        call = self._definition.create_call(
+            flow, metadata=metadata, timeout_ms=timeout_ms, conflict=conflict, reuse=reuse, min_fresh_ms=min_fresh_ms,
+            reject_fence=reject_fence,
+        )  # fmt: skip
+        return self._broker._perform(self._definition.create(flow, call))
+
+    def wait(self, id: str, *, timeout_ms: int | None = None) -> T:
+        """Waits until the flow ends: returns its result, or raises the error that says how it ended otherwise.
+
+        At once `FlowNotFoundError` if there is none. A lost connection prolongs nothing and loses nothing. ``timeout_ms`` ends this
+        wait alone, with `FlowWaitTimeoutError`.
+        """
+        flow = self._flow(id)
+        limit = ms_or_none("timeout_ms", timeout_ms)
+        wait = Wait(flow, self._broker._options, time.monotonic(), limit_ms=limit)
+        ear = self._broker._connection.ear(self._broker._verbs.key(flow))
+        result: T = self._broker._follow(wait, ear).result(flow, self._definition.payloads)
+        return result
+
+    def open(self, id: str, **options: Any) -> Opened[T, M]:
+        """``create`` and the beginning of ``wait``: when it returns, the flow is durable and this process listens.
+
+        >>> with approvals.open(order) as opened:  # doctest: +SKIP
+        ...     mail(order)
+        ...     approval = opened.result()
+        """
+        broker, definition = self._broker, self._definition
+        flow = self._flow(id)
+        call = definition.create_call(flow, **options)
+        ear = broker._connection.ear(call.key)
+        wait = Wait(flow, broker._options, time.monotonic())
+        try:
+            ear.hear(broker._options.poll_ms / 1000)  # deaf or not, the record is the authority
+            reply = broker._call(call)
+            wait.read(reply, time.monotonic())
+            created = broker._perform(definition.created(flow, reply))
+        except BaseException:
+            ear.close()
+            raise
+
+        def finish(timeout_ms: int | None) -> T:
+            wait.limit(time.monotonic(), timeout_ms)
+            wait.heard(Heard.SUBSCRIBED, time.monotonic())
+            result: T = broker._follow(wait, ear).result(flow, definition.payloads)
+            return result
+
+        return Opened(created, finish, ear.close)
+
+    def complete(
+        self, id: str, result: T, *, fence: int | None = None, retention_ms: int | None = None, replace: bool = False
+    ) -> SettleResult[T, M]:
+        """Completes the flow, once, and wakes everybody who waits for it; the verdict says what came of it."""
+        flow = self._flow(id)
+        options = {"fence": fence, "retention_ms": retention_ms, "replace": replace}
+        return self._broker._perform(self._definition.complete(flow, result, options))
+
+    def fail(
+        self, id: str, error: object, *, fence: int | None = None, retention_ms: int | None = None, replace: bool = False
+    ) -> SettleResult[T, M]:
+        """Fails the flow: waiters get `FlowFailedError`, whose ``__cause__`` has the error's name, message, code and data."""
+        flow = self._flow(id)
+        options = {"fence": fence, "retention_ms": retention_ms, "replace": replace}
+        return self._broker._perform(self._definition.end(flow, "FAILED", error, options))
+
+    def cancel(
+        self,
+        id: str,
+        reason: object = "canceled",
+        *,
+        fence: int | None = None,
+        retention_ms: int | None = None,
+        replace: bool = False,
+    ) -> SettleResult[T, M]:
+        """Cancels the flow: waiters get `FlowCanceledError`, a handler that runs is told."""
+        flow = self._flow(id)
+        options = {"fence": fence, "retention_ms": retention_ms, "replace": replace}
+        return self._broker._perform(self._definition.end(flow, "CANCELED", reason, options))
+
+    def get(self, id: str) -> FlowRecord[T, M] | None:
+        """The record as it stands, or None. A flow past its deadline reads as TIMED_OUT."""
+        return self._broker._perform(self._definition.get(self._flow(id)))
+
+    def delete(
+        self, id: str, *, fence: int | None = None, statuses: Collection[str] | None = None
+    ) -> DeleteResult[T, M]:
+        """Takes the flow away; who waits for it gets `FlowDeletedError`."""
+        return self._broker._perform(self._definition.delete(self._flow(id), fence, statuses))
+
+    def run(self, id: str, handler: Callable[[RunContext], T], **options: Any) -> T:
+        """Single-flight: of all callers in all processes one runs the handler, all get its result.
+
+        If the owner's process dies, one that waits takes over when the lease ends, up to ``max_attempts``. A result that was stored
+        before is handed back while it is fresh. The handler runs in this thread, its lease is renewed in another. What it raises
+        fails the flow: `FlowFailedError`. Options: ``metadata``, ``timeout_ms``, ``lease_ms``, ``max_attempts``, ``min_fresh_ms``,
+        ``reject_fence``, ``wait_ms`` (how long to wait for another's run), ``on_unavailable`` ("raise", or "run" it uncoordinated).
+        """
+        return self.run_fenced(id, handler, **options).result
+
+    def run_fenced(self, id: str, handler: Callable[[RunContext], T], **options: Any) -> RunResult[T]:
+        """`run`, with the fence of the result: what to give as ``reject_fence`` when a server refuses it."""
+        flow = self._flow(id)
+        if not callable(handler):
+            raise FlowInvalidArgumentError("handler must be a function")
+        return self._broker._perform(running.run(self._definition, flow, **options), handler)
+
+    def single_flight(
+        self, key: Callable[P, str], **options: Any
+    ) -> Callable[[Callable[Concatenate[RunContext, P], T]], Callable[P, T]]:
+        """`run` as a decorator: ``key`` makes the flow's id of the arguments.
+
+        >>> @refreshes.single_flight(key=lambda user: user)  # doctest: +SKIP
+        ... def refresh(context: RunContext, user: str) -> Tokens: ...
+        """
+
+        def decorate(function: Callable[Concatenate[RunContext, P], T]) -> Callable[P, T]:
+            @functools.wraps(function)
+            def call(*args: P.args, **kwargs: P.kwargs) -> T:
+                return self.run(key(*args, **kwargs), lambda context: function(context, *args, **kwargs), **options)
+
+            return call
+
+        return decorate
+
+    def _flow(self, id: object) -> FlowName:
+        flow = check_id(self.type, id)
+        self._broker._check(flow)
+        return flow

@@ -1,0 +1,58 @@
+"""Over redis-py's cluster client: one node that serves all slots."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Iterator
+
+import pytest
+import redis.asyncio
+from redis import Redis
+from redis.cluster import RedisCluster
+
+from both import Asyncio, Blocking
+from conftest import until
+from server import Server
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Server]:
+    server = Server("--cluster-enabled", "yes")
+    with Redis.from_url(server.url) as client:
+        client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+        info: Callable[..., Any] = client.execute_command
+        until("the cluster is up", lambda: b"cluster_state:ok" in str(info("CLUSTER", "INFO")).encode())
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["blocking", "asyncio"])
+def client(request: pytest.FixtureRequest, cluster: Server) -> Iterator[Blocking | Asyncio]:
+    client: Blocking | Asyncio
+    if request.param == "blocking":
+        client = Blocking(RedisCluster.from_url(cluster.url), poll_ms=50, reread_ms=60_000)
+    else:
+        client = Asyncio(lambda: redis.asyncio.RedisCluster.from_url(cluster.url), poll_ms=50, reread_ms=60_000)
+    yield client
+    client.close()
+
+
+def test_flows_of_a_cluster_are_opened_waited_for_and_settled(client: Any, cluster: Server, id: str) -> None:
+    flows = client.define("login")
+    names = [f"{id}-{at}" for at in range(5)]
+    outcomes = [flows.open(name)[1] for name in names]
+    with Redis.from_url(cluster.url) as node:
+        assert len(node.pubsub_shardchannels(f"flow:{{login:{id}*")) == 5
+    for name in names:
+        assert flows.complete(name, name).verdict == "applied"
+    assert [outcome.result(10) for outcome in outcomes] == names
+    assert flows.run(id, lambda context: context.attempt) == 1
+
+
+def test_a_wait_outlives_killed_listeners(client: Any, cluster: Server, id: str) -> None:
+    flows = client.define("login")
+    _opened, outcome = flows.open(id)
+    with Redis.from_url(cluster.url) as node:
+        node.client_kill_filter(_type="pubsub")
+        until("it listens again", lambda: node.pubsub_shardchannels(f"flow:{{login:{id}}}"))
+    flows.complete(id, "tokens")
+    assert outcome.result(10) == "tokens"
