@@ -672,6 +672,8 @@ do
 --
 -- Invariant: one call's error ends that call alone. In Cluster all keys must be in one slot.
 
+local verbs = { create = verbs.create, settle = verbs.settle, read = verbs.read }
+
 local MOST_ARGUMENTS = 64
 
 -- Nothing runs unless every call can be told from the next.
@@ -702,7 +704,6 @@ local function batch(keys, arguments)
   return replies
 end
 
-verbs.batch = batch
 redis.register_function('flowbroker_batch', function(keys, arguments) return answer(batch, keys, arguments) end)
 end
 

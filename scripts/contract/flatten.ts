@@ -38,15 +38,21 @@ export function library(folder: string, verbs: ReadonlyMap<string, string>): str
   parts.push('local verbs = {}');
   for (const [name, source] of verbs) {
     parts.push(
-      scoped(source.replace(INCLUDED_VERBS, ''), (run) =>
+      scoped(source.replace(INCLUDED_VERBS, onlyThese), (run) =>
         [
-          `verbs.${name} = ${run}`,
+          ...(INCLUDED_VERBS.test(source) ? [] : [`verbs.${name} = ${run}`]),
           `redis.register_function('flowbroker_${name}', function(keys, arguments) return answer(${run}, keys, arguments) end)`,
         ].join('\n'),
       ),
     );
   }
   return `${parts.join('\n\n')}\n`;
+}
+
+// The library has every verb at hand; who runs others may run the same as when it is loaded alone.
+function onlyThese(_line: string, names: string): string {
+  const entries = names.split(' ').map((name) => `${name} = verbs.${name}`);
+  return `local verbs = { ${entries.join(', ')} }`;
 }
 
 /** A verb in a scope of its own, so that its helpers keep their names; its entry becomes what `entry` makes of the function it runs. */

@@ -1,3 +1,4 @@
+import { batches } from './batches';
 import { createCells, deleteCells, ownerCells, readCells, settleCells } from './cells';
 import { foreign } from './foreign';
 import { mainPath } from './main-path';
@@ -17,6 +18,7 @@ const FILES: Readonly<Record<string, () => Vector[]>> = {
   values,
   refusals,
   foreign,
+  batches,
 };
 
 /** The vector files by name, one step a line. */

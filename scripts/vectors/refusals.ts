@@ -67,7 +67,7 @@ export const SHAPES: Readonly<Record<string, Shape>> = {
       ['fence', '1', NO_FENCE],
       ['owner', OWNER, NO_TOKEN],
     ],
-    options: [],
+    options: [['unbegun', '1', ['', '0', 'true', '2']]],
   },
   read: { positional: [], options: [['replyLimit', '10', NO_BYTES]] },
   delete: {

@@ -208,7 +208,19 @@ function owners(): Vector[] {
   const [next, former] = released('release, replayed after another took the flow over');
   takenOver(next, { request: next.request(), options: OTHER });
   unchanged(next, 'release', former, 'released');
-  return [renewed, capped, twice, next];
+  return [renewed, capped, twice, next, unbegun()];
+}
+
+/** A handler that never began does not count as an attempt, however often the release is sent. */
+function unbegun(): Vector {
+  const vector = reached('release of an attempt that never began, replayed', 'owned', { maxAttempts: 1 });
+  const release = [vector.request(), fenceOf(vector), OWNER, 'unbegun', '1'];
+  vector.call('release', release, (now, found) => {
+    const view = { ...need(found), leaseUntil: now };
+    return { verdict: 'released', view, told: [message('RELEASED', view, now)] };
+  });
+  unchanged(vector, 'release', release, 'released').redis(['HGET', '<record>', 'maxAttempts'], '2');
+  return takenOver(vector, { request: vector.request(), options: OTHER });
 }
 
 function deletes(): Vector[] {

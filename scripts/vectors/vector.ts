@@ -3,11 +3,14 @@ export type Value = string | { readonly hex: string };
 
 export type Step = CallStep | RedisStep;
 
+/** A reply, or where a script answers for several: a list of them, and of the errors that some end with. */
+export type Expectation = Value | { readonly error: string } | readonly Expectation[];
+
 export interface CallStep {
   readonly call: string;
   readonly keys?: readonly string[];
   readonly args: readonly Value[];
-  readonly reply?: readonly Value[];
+  readonly reply?: readonly Expectation[];
   readonly error?: string;
   readonly told?: readonly Value[];
 }
@@ -107,6 +110,12 @@ export class Vector {
   /** A call that is refused before it writes. `args` are all arguments, the publish verb too. */
   refused(verb: string, args: readonly Value[], error: string, keys?: readonly string[]): this {
     this.steps.push({ call: verb, ...(keys ? { keys } : {}), args, error });
+    return this;
+  }
+
+  /** A call whose reply and messages are written down as they are. */
+  plain(step: CallStep): this {
+    this.steps.push(step);
     return this;
   }
 

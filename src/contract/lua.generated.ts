@@ -53,7 +53,7 @@ export const manifest = {
     "create": {
       "file": "dist/create.lua",
       "function": "flowbroker_create",
-      "sha1": "84d6d158e784c9f4e7959d0b268ea8be00f83b00",
+      "sha1": "b44be74fc9df7458a491cc3d532694f5195a4a76",
       "readonly": false,
       "retrySafe": true,
       "purpose": "opens a flow, joins one that is pending, takes over one whose owner is gone, hands back one that is settled.",
@@ -158,7 +158,7 @@ export const manifest = {
     "settle": {
       "file": "dist/settle.lua",
       "function": "flowbroker_settle",
-      "sha1": "7582b921cf8a13e80492a3960cc7273c5c6f3693",
+      "sha1": "134c13a981fa145eafc0fd8c24b872b0b37b26db",
       "readonly": false,
       "retrySafe": true,
       "purpose": "ends a flow, once: completes, fails or cancels it, and wakes every waiter.",
@@ -247,7 +247,7 @@ export const manifest = {
     "renew": {
       "file": "dist/renew.lua",
       "function": "flowbroker_renew",
-      "sha1": "4fbdf9460168dffabb12c2f8a38d7b0d98b9fb04",
+      "sha1": "74cf44fa1d105b338e16c32a29d4c52fe40d8457",
       "readonly": false,
       "retrySafe": true,
       "purpose": "extends the owner's lease; an owner whose lease ran out gets it back if nobody took the flow over.",
@@ -303,7 +303,7 @@ export const manifest = {
     "release": {
       "file": "dist/release.lua",
       "function": "flowbroker_release",
-      "sha1": "e1dd51d16e1f72815534b13741cbc8f97435a936",
+      "sha1": "a48fd510a38aaeb7d4acabaa60df937d9129f303",
       "readonly": false,
       "retrySafe": true,
       "purpose": "the owner gives the flow up; its lease ends now, and waiters are told, so that another may take it over.",
@@ -335,7 +335,12 @@ export const manifest = {
           "text": "the owner that create was given"
         }
       ],
-      "options": [],
+      "options": [
+        {
+          "name": "unbegun",
+          "text": "1: the handler never began; if this call ends the lease, maxAttempts allows one attempt more"
+        }
+      ],
       "verdicts": [
         {
           "name": "released",
@@ -354,12 +359,12 @@ export const manifest = {
           "text": "nothing stands there"
         }
       ],
-      "invariant": "the record stays PENDING with its fence; only the lease ends. Replayed, it answers as it did the first time."
+      "invariant": "the record stays PENDING with its fence; the lease ends. Replayed, it answers as it did the first time."
     },
     "read": {
       "file": "dist/read.lua",
       "function": "flowbroker_read",
-      "sha1": "f256f0a6120b87b61634207f3d05926bef3621b4",
+      "sha1": "fd348fef9db07e05ee6b7937229a4e2fdbc37066",
       "readonly": false,
       "retrySafe": true,
       "purpose": "the record as it stands. It is a writing script: the first look past the deadline settles the flow as TIMED_OUT.",
@@ -400,7 +405,7 @@ export const manifest = {
     "delete": {
       "file": "dist/delete.lua",
       "function": "flowbroker_delete",
-      "sha1": "e28aecade40cc583594cf96d17efcc2423fac15c",
+      "sha1": "98966133e86c8cab1e24f611bc45b0d10f9f7d0b",
       "readonly": false,
       "retrySafe": true,
       "purpose": "takes a flow away; those who wait for it are told.",
@@ -453,6 +458,42 @@ export const manifest = {
         }
       ],
       "invariant": "a replay never deletes a flow that was created after the first run."
+    },
+    "batch": {
+      "file": "dist/batch.lua",
+      "function": "flowbroker_batch",
+      "sha1": "640fad029ae8277117658b534bbdb7cc086b3359",
+      "readonly": false,
+      "retrySafe": true,
+      "purpose": "several calls of create, settle and read in one, in their order, each as if it had come alone.",
+      "keys": [
+        {
+          "name": "record",
+          "text": "of the first call: flow:{<type>:<id>}"
+        },
+        {
+          "name": "timer",
+          "text": "of the first call: flow:{<type>:<id>}:timer; then two keys for each further call"
+        }
+      ],
+      "arguments": [
+        {
+          "name": "verb",
+          "text": "of the first call: create, settle or read"
+        },
+        {
+          "name": "count",
+          "text": "how many arguments of its own follow, those of the script with that name; then the next call's verb, and so on"
+        }
+      ],
+      "options": [],
+      "verdicts": [
+        {
+          "name": "list",
+          "text": "one reply a call, in their order: what the script of that name replies, or the error it ends with"
+        }
+      ],
+      "invariant": "one call's error ends that call alone. In Cluster all keys must be in one slot."
     }
   }
 } as const;

@@ -25,7 +25,9 @@ it.each(FILES)('is described by the schema: %s', (file) => {
   expect(matches.errors).toBeNull();
 });
 
-describe.each(VARIANTS.filter(({ cluster }) => !cluster))('the vectors, by $name', (variant) => {
+const HOW = VARIANTS.filter(({ name }) => name === 'EVALSHA' || name === 'FCALL');
+
+describe.each(HOW)('the vectors, by $name', (variant) => {
   const prefix = `vector-${randomUUID()}`;
   const coverage = new Coverage();
   let player: Player;
@@ -38,7 +40,7 @@ describe.each(VARIANTS.filter(({ cluster }) => !cluster))('the vectors, by $name
     const connection = client.duplicate();
     const subscriber = new Subscriber(connection, client, variant);
     const watch = coverage.watch(client);
-    player = { client, subscriber, call: await variant.load(client), publish: variant.publish, watch };
+    player = { client, subscriber, call: await loaded(client, variant), publish: variant.publish, watch };
     stop = async () => {
       for (const each of [client, connection]) each.disconnect();
       await server.stop();
@@ -71,6 +73,18 @@ describe.each(VARIANTS.filter(({ cluster }) => !cluster))('the vectors, by $name
     });
   });
 });
+
+/** Every script of the manifest, whatever the other tests know of. */
+async function loaded(client: Redis, variant: (typeof HOW)[number]): Promise<Player['call']> {
+  await variant.load(client);
+  const shas = new Map<string, string>();
+  for (const [verb, { file }] of Object.entries(manifest.scripts)) {
+    const lua = readFileSync(join(__dirname, '../../lua', file), 'utf8');
+    shas.set(verb, (await client.script('LOAD', lua)) as string);
+  }
+  return (verb) =>
+    variant.name === 'FCALL' ? ['FCALL', `flowbroker_${verb}`] : ['EVALSHA', shas.get(verb) ?? verb];
+}
 
 /** The first column of the state table. "any, past the deadline" is not a row but a state of every other. */
 function tableRows(): string[] {

@@ -82,10 +82,9 @@ class Runner:
     def run(self, steps: list[dict[str, Any]]) -> None:
         self.flows += 1
         record = f"{self.prefix}:{{login:{self.flows}}}".encode()
-        self.pubsub.subscribe(record)
+        self.listen(record)
         names = Bindings({b"record": record, b"timer": record + b":timer", b"publish": b"PUBLISH"})
         try:
-            self.told(record)
             for at, step in enumerate(steps):
                 try:
                     self.step(names, step)
@@ -94,6 +93,18 @@ class Runner:
         finally:
             self.pubsub.unsubscribe(record)
             self.client.delete(record, record + b":timer")
+
+    def match(self, names: Bindings, expected: Any, came: Any) -> None:
+        if isinstance(expected, list):
+            if not isinstance(came, list) or len(came) != len(expected):
+                raise Mismatch(f"expected {expected}, got {came}")
+            for each, part in zip(expected, came):
+                self.match(names, each, part)
+        elif isinstance(expected, dict) and "error" in expected:
+            if not isinstance(came, ResponseError) or str(came).split(" ")[0] != expected["error"]:
+                raise Mismatch(f"expected {expected['error']}, got {came}")
+        else:
+            names.match(expected, came)
 
     def step(self, names: Bindings, step: dict[str, Any]) -> None:
         if "redis" in step:
@@ -115,10 +126,7 @@ class Runner:
         else:
             if "error" in step:
                 raise Mismatch(f"expected {step['error']}, got {reply}")
-        if len(reply) != len(step.get("reply", [])):
-            raise Mismatch(f"expected {step['reply']}, got {reply}")
-        for expected, came in zip(step.get("reply", []), reply):
-            names.match(expected, came)
+        self.match(names, step.get("reply", []), reply)
         told = self.told(names[b"record"])
         if len(told) != len(step.get("told", [])):
             raise Mismatch(f"expected the messages {step.get('told')}, got {told}")
@@ -127,6 +135,12 @@ class Runner:
 
     def contents(self, names: Bindings) -> list[Any]:
         return [self.client.dump(names[name]) for name in (b"record", b"timer")]
+
+    def listen(self, record: bytes) -> None:
+        self.pubsub.subscribe(record)
+        message = None
+        while message is None or (message["type"], message["channel"]) != ("subscribe", record):
+            message = self.pubsub.get_message(timeout=10)
 
     def told(self, record: bytes) -> list[bytes]:
         """All messages so far: those before one that this runner sends itself."""

@@ -43,18 +43,24 @@ export class Coverage {
     (client: Redis) =>
     async (step: CallStep, key: string): Promise<(verdict: string) => void> => {
       if (step.error !== undefined) return (text) => this.#refused.add(`${step.call} ${text}`);
+      // Who answers for several calls is no row of the table; those are.
+      if (step.call === 'batch') return () => this.#note(step, key, 'list');
       const [hash, time] = await Promise.all([client.callBuffer('HGETALL', key), client.time()]);
       const record = hashOf(hash);
       const now = Number(time[0]) * 1000 + Math.floor(Number(time[1]) / 1000);
       return (verdict) => {
         this.#cells.add(`${rowOf(step)} | ${stateOf(record, now)}`);
-        this.#verdicts.add(`${step.call} ${verdict}`);
-        const sent = JSON.stringify([step.call, step.args]);
-        const seen = this.#requests.get(key) ?? new Set();
-        if (seen.has(sent)) this.#replayed.add(`${step.call} ${verdict}`);
-        this.#requests.set(key, seen.add(sent));
+        this.#note(step, key, verdict);
       };
     };
+
+  #note(step: CallStep, key: string, verdict: string): void {
+    this.#verdicts.add(`${step.call} ${verdict}`);
+    const sent = JSON.stringify([step.call, step.args]);
+    const seen = this.#requests.get(key) ?? new Set();
+    if (seen.has(sent)) this.#replayed.add(`${step.call} ${verdict}`);
+    this.#requests.set(key, seen.add(sent));
+  }
 
   /** Cells of the state table that no vector entered. `rows` are the table's first column. */
   missingCells(rows: readonly string[]): string[] {
@@ -88,7 +94,9 @@ export class Coverage {
     return Object.entries(scripts).flatMap(([verb, script]) => {
       const names = [...script.arguments, ...script.options].map(({ name }) => name);
       const refusable = names.filter((name) => !OPAQUE.includes(name)).map((name) => `FLOWARG ${name} `);
-      return [...refusable, 'FLOWTYPE ', 'FLOWVERSION ']
+      // A script that answers for several puts what is wrong with a record among the replies.
+      const several = script.verdicts.some(({ name }) => name === 'list');
+      return [...refusable, ...(several ? [] : ['FLOWTYPE ', 'FLOWVERSION '])]
         .map((start) => `${verb} ${start}`)
         .filter((start) => !refused.some((text) => text.startsWith(start)));
     });

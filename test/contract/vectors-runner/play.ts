@@ -1,13 +1,18 @@
 import { ReplyError, type Redis } from 'ioredis';
-import { type CallStep, type RedisStep, type Step } from '../../../scripts/vectors/vector.js';
+import {
+  type CallStep,
+  type Expectation,
+  type RedisStep,
+  type Step,
+  type Value,
+} from '../../../scripts/vectors/vector.js';
 import { type Subscriber } from '../helpers/subscriber.js';
-import { type Call, type Verb } from '../helpers/variants.js';
 import { Bindings } from './bindings.js';
 
 export interface Player {
   readonly client: Redis;
   readonly subscriber: Subscriber;
-  readonly call: Call;
+  readonly call: (verb: string) => [command: string, script: string];
   readonly publish: string;
   /** Looks at the flow before each call, and at what it came to. */
   readonly watch?: (step: CallStep, record: string) => Promise<(verdict: string) => void>;
@@ -43,7 +48,7 @@ async function callStep(player: Player, bindings: Bindings, step: CallStep): Pro
   const record = bindings.get('record');
   const keys = (step.keys ?? ['<record>', '<timer>']).map((key) => bindings.send(key));
   const args = step.args.map((value) => bindings.send(value));
-  const [command, script] = player.call(step.call as Verb);
+  const [command, script] = player.call(step.call);
   const before = step.error === undefined ? undefined : await contents(client, record);
   const saw = await player.watch?.(step, record);
   const reply = await client
@@ -54,13 +59,9 @@ async function callStep(player: Player, bindings: Bindings, step: CallStep): Pro
     });
   if (step.reply) {
     if (reply instanceof Error) throw reply;
-    const parts = (reply as Buffer[]).map((part) => part.toString('latin1'));
-    if (parts.length !== step.reply.length)
-      throw new Error(`expected ${step.reply.length} strings, got ${parts.join(', ')}`);
-    step.reply.forEach((expected, at) => {
-      bindings.match(expected, parts[at]!);
-    });
-    saw?.(parts[0]!);
+    matchReply(bindings, step.reply, reply);
+    const [verdict] = reply as unknown[];
+    saw?.(Buffer.isBuffer(verdict) ? verdict.toString() : 'list');
   } else {
     const word = reply instanceof Error ? reply.message.split(' ')[0] : 'no error';
     if (word !== step.error) throw new Error(`expected ${String(step.error)}, got ${String(reply)}`);
@@ -75,6 +76,22 @@ async function callStep(player: Player, bindings: Bindings, step: CallStep): Pro
   expected.forEach((message, at) => {
     bindings.match(message, told[at]!);
   });
+}
+
+function matchReply(bindings: Bindings, expected: Expectation, came: unknown): void {
+  if (Array.isArray(expected)) {
+    if (!Array.isArray(came) || came.length !== expected.length)
+      throw new Error(`expected ${JSON.stringify(expected)}, got ${String(came)}`);
+    expected.forEach((part: Expectation, at) => {
+      matchReply(bindings, part, came[at]);
+    });
+  } else if (typeof expected === 'object' && 'error' in expected) {
+    if (!(came instanceof Error) || came.message.split(' ')[0] !== expected.error)
+      throw new Error(`expected ${expected.error}, got ${String(came)}`);
+  } else {
+    if (!Buffer.isBuffer(came)) throw new Error(`expected ${JSON.stringify(expected)}, got ${String(came)}`);
+    bindings.match(expected as Value, came.toString('latin1'));
+  }
 }
 
 /** Everything under both keys, with expiry. */

@@ -49,8 +49,8 @@ local function options_of(arguments, first, known)
 end
 
 -- A refusal becomes an error reply that starts with its code; Redis' own errors are passed on as they came.
-local function answer(body)
-  local ok, reply = pcall(body)
+local function answer(verb, keys, arguments)
+  local ok, reply = pcall(verb, keys, arguments)
   if ok then return reply end
   if type(reply) == 'table' and reply.refusal then return redis.error_reply(reply.refusal) end
   error(reply, 0)
@@ -59,7 +59,7 @@ end
 -- Arguments that are words.
 
 local function token(name, text)
-  if not text or #text == 0 or #text > 64 or string.find(text, '^%-') or string.find(text, '[^%w_.:-]') then
+  if not text or #text == 0 or #text > 64 or not string.find(text, '^[%w_.:][%w_.:-]*$') then
     refuse('FLOWARG', name .. ' must be 1 to 64 of A-Z a-z 0-9 _ . : - and not begin with -')
   end
   return text
@@ -101,11 +101,12 @@ local function exact(number)
   return string.format('%.0f', number)
 end
 
--- Milliseconds for the record's instants, microseconds for fences.
+-- Now: `ms` for the record's instants, `text` the same as it is written, `micros` for fences.
 local function clock()
   local time = redis.call('TIME')
   local micros = time[1] * 1000000 + time[2]
-  return math.floor(micros / 1000), micros
+  local ms = math.floor(micros / 1000)
+  return { ms = ms, text = exact(ms), micros = micros }
 end
 
 -- A wake-up that cannot be sent (an ACL without channels) is one that is missed: what was written stands, and pollers find it.
@@ -156,7 +157,7 @@ local function load(keys, verb, now)
     refuse('FLOWVERSION', 'the record has version ' .. string.sub(record.v, 1, 40) .. ', this script knows 1')
   end
   check(record)
-  if record.status == 'PENDING' and tonumber(record.deadlineAt) <= now then
+  if record.status == 'PENDING' and tonumber(record.deadlineAt) <= now.ms then
     mark_settled(keys, record, 'TIMED_OUT', record.deadlineAt, 'timeout')
     publish(verb, keys[1], record, 'TIMED_OUT', record.deadlineAt, 'inline', '')
   end
@@ -166,8 +167,8 @@ end
 -- Reply: verdict, head, and where there is a record its metadata and, once it is settled with one, its payload.
 -- Head: `1 <now>` and then the record's fields as words, `-` for one it does not have. A payload over `limit` bytes is left out.
 local function reply_with(verdict, now, record, limit)
-  if not record then return { verdict, '1 ' .. exact(now) } end
-  local head = '1 ' .. exact(now) .. ' ' .. record.status .. ' ' .. record.fence .. ' ' .. record.origin .. ' ' .. record.attempt
+  if not record then return { verdict, '1 ' .. now.text } end
+  local head = '1 ' .. now.text .. ' ' .. record.status .. ' ' .. record.fence .. ' ' .. record.origin .. ' ' .. record.attempt
     .. ' ' .. record.createdAt .. ' ' .. record.deadlineAt .. ' ' .. (record.leaseUntil or '-') .. ' ' .. (record.settledAt or '-')
     .. ' ' .. (record.freshUntil or '-') .. ' ' .. (record.owner or '-') .. ' ' .. (record.settledBy or '-')
   local payload = record.status == 'COMPLETED' and record.result or record.error
@@ -177,7 +178,8 @@ end
 
 -- The next fence: it only grows, and survives deletion and expiry of the key.
 
-local function next_fence(previous, micros)
+local function next_fence(previous, now)
+  local micros = now.micros
   if previous and tonumber(previous) >= micros then micros = previous + 1 end
   return exact(micros)
 end
@@ -197,7 +199,7 @@ end
 
 -- Whether the flow's lease is over. An open flow has none.
 local function lapsed(record, now)
-  return record.leaseUntil ~= nil and tonumber(record.leaseUntil) <= now
+  return record.leaseUntil ~= nil and tonumber(record.leaseUntil) <= now.ms
 end
 
 local function holds(record, fence, owner)
@@ -211,7 +213,9 @@ local function set_timer(keys, record, now)
   redis.call('SET', keys[2], '1', 'PXAT', at)
 end
 
-redis.register_function('flowbroker_create', function(KEYS, ARGV)
+local verbs = {}
+
+do
 -- create: opens a flow, joins one that is pending, takes over one whose owner is gone, hands back one that is settled.
 --
 -- KEYS[1] record     flow:{<type>:<id>}, also the channel
@@ -273,7 +277,7 @@ local function plan_of(arguments)
 end
 
 local function lease_end(plan, now, deadline)
-  return exact(math.min(now + plan.leaseMs, deadline))
+  return exact(math.min(now.ms + plan.leaseMs, deadline))
 end
 
 -- The fields that few flows have.
@@ -285,40 +289,40 @@ local function add_rare_fields(key, plan, previous, deleted_by)
   if deleted_by then redis.call('HSET', key, 'deletedBy', deleted_by) end
 end
 
-local function open(keys, plan, verb, now, micros, previous)
-  local deadline = now + plan.timeoutMs
-  local created_at, deadline_at = exact(now), exact(deadline)
+local function open(keys, plan, verb, now, previous)
+  local deadline = now.ms + plan.timeoutMs
+  local deadline_at = exact(deadline)
   local lease_until = plan.leaseMs and lease_end(plan, now, deadline)
   local left = typed(redis.pcall('SET', keys[2], '1', 'PXAT', lease_until or deadline_at, 'GET'), 'timer')
-  if previous and previous.status == 'PENDING' then publish(verb, keys[1], previous, 'SUPERSEDED', created_at, 'inline', '') end
+  if previous and previous.status == 'PENDING' then publish(verb, keys[1], previous, 'SUPERSEDED', now.text, 'inline', '') end
   -- A delete leaves its receipt in the timer; the new record keeps it, so that a late replay cannot delete a successor.
   local deleted_fence, deleted_by
   if left and left ~= '1' then deleted_fence, deleted_by = string.match(left, '^deleted (%d+) (.+)$') end
-  local fence = next_fence(previous and previous.fence or deleted_fence, micros)
+  local fence = next_fence(previous and previous.fence or deleted_fence, now)
   local record = {
-    status = 'PENDING', fence = fence, origin = fence, attempt = lease_until and '1' or '0', createdAt = created_at,
+    status = 'PENDING', fence = fence, origin = fence, attempt = lease_until and '1' or '0', createdAt = now.text,
     deadlineAt = deadline_at, leaseUntil = lease_until, owner = plan.owner, metadata = plan.metadata,
   }
   if previous then redis.call('DEL', keys[1]) end
   redis.call('HSET', keys[1], 'v', '1', 'status', 'PENDING', 'fence', fence, 'origin', fence, 'attempt', record.attempt,
-    'createdAt', created_at, 'deadlineAt', deadline_at, 'createdBy', plan.request, 'metadata', plan.metadata)
+    'createdAt', now.text, 'deadlineAt', deadline_at, 'createdBy', plan.request, 'metadata', plan.metadata)
   if lease_until then redis.call('HSET', keys[1], 'owner', plan.owner, 'leaseUntil', lease_until) end
   add_rare_fields(keys[1], plan, previous, deleted_by or (previous and previous.deletedBy))
   redis.call('PEXPIREAT', keys[1], exact(deadline + retention_of(plan.retention, 'TIMED_OUT')))
   return reply_with('created', now, record)
 end
 
-local function take_over(keys, plan, verb, record, now, micros)
+local function take_over(keys, plan, verb, record, now)
   local most = tonumber(record.maxAttempts or 0)
   if most > 0 and tonumber(record.attempt) >= most then
     record.error = string.format('{"name":"OwnerLostError","message":"the owner was lost in attempt %s of %s","code":"owner_lost"}',
       record.attempt, record.maxAttempts)
-    mark_settled(keys, record, 'FAILED', exact(now), 'owner_lost', 'error', record.error)
-    redis.call('PEXPIREAT', keys[1], exact(now + retention_of(record.retention, 'FAILED')))
+    mark_settled(keys, record, 'FAILED', now.text, 'owner_lost', 'error', record.error)
+    redis.call('PEXPIREAT', keys[1], exact(now.ms + retention_of(record.retention, 'FAILED')))
     publish(verb, keys[1], record, 'FAILED', record.settledAt, 'stored', '')
     return 'settled'
   end
-  record.fence = next_fence(record.fence, micros)
+  record.fence = next_fence(record.fence, now)
   record.attempt = exact(record.attempt + 1)
   record.owner = plan.owner
   record.leaseUntil = lease_end(plan, now, tonumber(record.deadlineAt))
@@ -334,10 +338,10 @@ local function handed_back(record, plan, now)
   if plan.reuse and not plan.reuse[record.status] then return false end
   if record.status ~= 'COMPLETED' then return plan.reuse ~= nil end
   if record.fence == plan.rejectFence then return false end
-  return record.freshUntil == nil or record.freshUntil - now >= tonumber(plan.minFreshMs or 0)
+  return record.freshUntil == nil or record.freshUntil - now.ms >= tonumber(plan.minFreshMs or 0)
 end
 
-local function verdict_on(keys, plan, verb, record, now, micros)
+local function verdict_on(keys, plan, verb, record, now)
   if record.createdBy == plan.request then return tonumber(record.attempt) > 1 and 'taken_over' or 'created' end
   if plan.origin and record.origin ~= plan.origin then return 'superseded' end
   -- A replay of the create that this owner displaced: superseded, its flow is gone; taken over, it goes on.
@@ -348,26 +352,29 @@ local function verdict_on(keys, plan, verb, record, now, micros)
     if plan.origin or handed_back(record, plan, now) then return 'settled' end
     return nil
   end
-  if plan.leaseMs and lapsed(record, now) then return take_over(keys, plan, verb, record, now, micros) end
+  if plan.leaseMs and lapsed(record, now) then return take_over(keys, plan, verb, record, now) end
   return 'joined'
 end
 
-return answer(function()
-  local verb = verb_of(KEYS, ARGV, 4)
-  local plan = plan_of(ARGV)
-  local now, micros = clock()
-  local record = load(KEYS, verb, now)
+local function create(keys, arguments)
+  local verb = verb_of(keys, arguments, 4)
+  local plan = plan_of(arguments)
+  local now = clock()
+  local record = load(keys, verb, now)
   if not record then
     if plan.origin then return reply_with('not_found', now) end
-    return open(KEYS, plan, verb, now, micros, nil)
+    return open(keys, plan, verb, now, nil)
   end
-  local verdict = verdict_on(KEYS, plan, verb, record, now, micros)
+  local verdict = verdict_on(keys, plan, verb, record, now)
   if verdict then return reply_with(verdict, now, record, plan.replyLimit or 65536) end
-  return open(KEYS, plan, verb, now, micros, record)
-end)
-end)
+  return open(keys, plan, verb, now, record)
+end
 
-redis.register_function('flowbroker_settle', function(KEYS, ARGV)
+verbs.create = create
+redis.register_function('flowbroker_create', function(keys, arguments) return answer(create, keys, arguments) end)
+end
+
+do
 -- settle: ends a flow, once: completes, fails or cancels it, and wakes every waiter.
 --
 -- KEYS[1] record       flow:{<type>:<id>}, also the channel
@@ -401,12 +408,12 @@ local function verdict_on(record, request, fence, replace)
   return record.status == 'TIMED_OUT' and 'late' or 'already_settled'
 end
 
-return answer(function()
-  local verb, request, status, payload = verb_of(KEYS, ARGV, 5), request_of(ARGV[2]), ARGV[3], ARGV[4]
+local function settle(keys, arguments)
+  local verb, request, status, payload = verb_of(keys, arguments, 5), request_of(arguments[2]), arguments[3], arguments[4]
   local field = status == 'COMPLETED' and 'result' or (status == 'FAILED' or status == 'CANCELED') and 'error'
   if not field then refuse('FLOWARG', 'status must be COMPLETED, FAILED or CANCELED') end
-  local inline = integer('inlineBytes', ARGV[5], 0, MAX_MS)
-  local given = options_of(ARGV, 6, ' fence freshUntil retentionMs replace replyLimit ')
+  local inline = integer('inlineBytes', arguments[5], 0, MAX_MS)
+  local given = options_of(arguments, 6, ' fence freshUntil retentionMs replace replyLimit ')
   local fence = given.fence and fence_of('fence', given.fence)
   local fresh = given.freshUntil and exact(integer('freshUntil', given.freshUntil, 0, 9007199254740991))
   local retention = given.retentionMs and integer('retentionMs', given.retentionMs, 1, MAX_MS)
@@ -414,34 +421,36 @@ return answer(function()
   if given.replace and (given.replace ~= '1' or not fence) then refuse('FLOWARG', 'replace must be 1 and needs fence') end
   if fresh and status ~= 'COMPLETED' then refuse('FLOWARG', 'freshUntil goes with COMPLETED only') end
 
-  local now, micros = clock()
-  local record = load(KEYS, verb, now)
+  local now = clock()
+  local record = load(keys, verb, now)
   if not record then return reply_with('not_found', now) end
   local verdict = verdict_on(record, request, fence, given.replace)
   if verdict then return reply_with(verdict, now, record, limit) end
 
   if record.status ~= 'PENDING' then
-    record.fence = next_fence(record.fence, micros)
+    record.fence = next_fence(record.fence, now)
     record.result, record.error = nil, nil
-    redis.call('HDEL', KEYS[1], 'result', 'error', 'freshUntil')
-    redis.call('HSET', KEYS[1], 'fence', record.fence)
+    redis.call('HDEL', keys[1], 'result', 'error', 'freshUntil')
+    redis.call('HSET', keys[1], 'fence', record.fence)
   end
   record.freshUntil = fresh
-  if fresh then redis.call('HSET', KEYS[1], 'freshUntil', fresh) end
-  local at = exact(now)
-  mark_settled(KEYS, record, status, at, request, field, payload)
-  redis.call('PEXPIREAT', KEYS[1], exact(now + (retention or retention_of(record.retention, status))))
+  if fresh then redis.call('HSET', keys[1], 'freshUntil', fresh) end
+  mark_settled(keys, record, status, now.text, request, field, payload)
+  redis.call('PEXPIREAT', keys[1], exact(now.ms + (retention or retention_of(record.retention, status))))
   if #payload <= inline then
-    publish(verb, KEYS[1], record, status, at, 'inline', payload)
+    publish(verb, keys[1], record, status, now.text, 'inline', payload)
   else
-    publish(verb, KEYS[1], record, status, at, 'stored', '')
+    publish(verb, keys[1], record, status, now.text, 'stored', '')
   end
   record[field] = nil
   return reply_with('applied', now, record)
-end)
-end)
+end
 
-redis.register_function('flowbroker_renew', function(KEYS, ARGV)
+verbs.settle = settle
+redis.register_function('flowbroker_settle', function(keys, arguments) return answer(settle, keys, arguments) end)
+end
+
+do
 -- renew: extends the owner's lease; an owner whose lease ran out gets it back if nobody took the flow over.
 --
 -- KEYS[1] record   flow:{<type>:<id>}, also the channel
@@ -459,23 +468,26 @@ redis.register_function('flowbroker_renew', function(KEYS, ARGV)
 --
 -- Invariant: only the owner of the current fence extends a lease. Safe to replay: it says what holds now.
 
-return answer(function()
-  local verb, fence, owner = verb_of(KEYS, ARGV, 4), fence_of('fence', ARGV[2]), token('owner', ARGV[3])
-  local lease = integer('leaseMs', ARGV[4], 1, MAX_MS)
-  if #ARGV > 4 then refuse('FLOWARG', 'renew takes 4 arguments') end
+local function renew(keys, arguments)
+  local verb, fence, owner = verb_of(keys, arguments, 4), fence_of('fence', arguments[2]), token('owner', arguments[3])
+  local lease = integer('leaseMs', arguments[4], 1, MAX_MS)
+  if #arguments > 4 then refuse('FLOWARG', 'renew takes 4 arguments') end
   local now = clock()
-  local record = load(KEYS, verb, now)
+  local record = load(keys, verb, now)
   if not record then return reply_with('not_found', now) end
   if record.status ~= 'PENDING' then return reply_with('settled', now, record, 0) end
   if not holds(record, fence, owner) then return reply_with('superseded', now, record) end
-  record.leaseUntil = exact(math.min(now + lease, tonumber(record.deadlineAt)))
-  redis.call('HSET', KEYS[1], 'leaseUntil', record.leaseUntil)
-  set_timer(KEYS, record, now)
+  record.leaseUntil = exact(math.min(now.ms + lease, tonumber(record.deadlineAt)))
+  redis.call('HSET', keys[1], 'leaseUntil', record.leaseUntil)
+  set_timer(keys, record, now)
   return reply_with('renewed', now, record)
-end)
-end)
+end
 
-redis.register_function('flowbroker_release', function(KEYS, ARGV)
+verbs.renew = renew
+redis.register_function('flowbroker_renew', function(keys, arguments) return answer(renew, keys, arguments) end)
+end
+
+do
 -- release: the owner gives the flow up; its lease ends now, and waiters are told, so that another may take it over.
 --
 -- KEYS[1] record   flow:{<type>:<id>}, also the channel
@@ -484,6 +496,8 @@ redis.register_function('flowbroker_release', function(KEYS, ARGV)
 -- ARGV[2] request  id of this request, the same each time it is sent
 -- ARGV[3] fence    the fence that the owner was given
 -- ARGV[4] owner    the owner that create was given
+-- ARGV[5…] options name, value pairs:
+--   unbegun  1: the handler never began; if this call ends the lease, maxAttempts allows one attempt more
 --
 -- Replies: verdict, head, metadata, payload; see the contract.
 --   released    the lease is over: ended by this call, or before it (then nobody is told again)
@@ -491,29 +505,34 @@ redis.register_function('flowbroker_release', function(KEYS, ARGV)
 --   settled     the flow is terminal
 --   not_found   nothing stands there
 --
--- Invariant: the record stays PENDING with its fence; only the lease ends. Replayed, it answers as it did the first time.
+-- Invariant: the record stays PENDING with its fence; the lease ends. Replayed, it answers as it did the first time.
 
-return answer(function()
-  local verb, request = verb_of(KEYS, ARGV, 4), request_of(ARGV[2])
-  local fence, owner = fence_of('fence', ARGV[3]), token('owner', ARGV[4])
-  if #ARGV > 4 then refuse('FLOWARG', 'release takes 4 arguments') end
+local function release(keys, arguments)
+  local verb, request = verb_of(keys, arguments, 4), request_of(arguments[2])
+  local fence, owner = fence_of('fence', arguments[3]), token('owner', arguments[4])
+  local unbegun = options_of(arguments, 5, ' unbegun ').unbegun
+  if unbegun and unbegun ~= '1' then refuse('FLOWARG', 'unbegun must be 1') end
   local now = clock()
-  local record = load(KEYS, verb, now)
+  local record = load(keys, verb, now)
   if not record then return reply_with('not_found', now) end
   if record.releasedBy == request then return reply_with('released', now, record) end
   if record.status ~= 'PENDING' then return reply_with('settled', now, record, 0) end
   if not holds(record, fence, owner) then return reply_with('superseded', now, record) end
   if not lapsed(record, now) then
-    record.leaseUntil = exact(now)
-    redis.call('HSET', KEYS[1], 'leaseUntil', record.leaseUntil, 'releasedBy', request)
-    set_timer(KEYS, record, now)
-    publish(verb, KEYS[1], record, 'RELEASED', record.leaseUntil, 'inline', '')
+    record.leaseUntil = now.text
+    redis.call('HSET', keys[1], 'leaseUntil', record.leaseUntil, 'releasedBy', request)
+    if unbegun and record.maxAttempts then redis.call('HSET', keys[1], 'maxAttempts', exact(record.maxAttempts + 1)) end
+    set_timer(keys, record, now)
+    publish(verb, keys[1], record, 'RELEASED', record.leaseUntil, 'inline', '')
   end
   return reply_with('released', now, record)
-end)
-end)
+end
 
-redis.register_function('flowbroker_read', function(KEYS, ARGV)
+verbs.release = release
+redis.register_function('flowbroker_release', function(keys, arguments) return answer(release, keys, arguments) end)
+end
+
+do
 -- read: the record as it stands. It is a writing script: the first look past the deadline settles the flow as TIMED_OUT.
 --
 -- KEYS[1] record   flow:{<type>:<id>}, also the channel
@@ -528,18 +547,21 @@ redis.register_function('flowbroker_read', function(KEYS, ARGV)
 --
 -- Invariant: a record past its deadline is never shown as pending.
 
-return answer(function()
-  local verb = verb_of(KEYS, ARGV, 1)
-  local given = options_of(ARGV, 2, ' replyLimit ')
+local function read(keys, arguments)
+  local verb = verb_of(keys, arguments, 1)
+  local given = options_of(arguments, 2, ' replyLimit ')
   local limit = given.replyLimit and integer('replyLimit', given.replyLimit, 0, MAX_MS)
   local now = clock()
-  local record = load(KEYS, verb, now)
+  local record = load(keys, verb, now)
   if not record then return reply_with('not_found', now) end
   return reply_with('found', now, record, limit)
-end)
-end)
+end
 
-redis.register_function('flowbroker_delete', function(KEYS, ARGV)
+verbs.read = read
+redis.register_function('flowbroker_read', function(keys, arguments) return answer(read, keys, arguments) end)
+end
+
+do
 -- delete: takes a flow away; those who wait for it are told.
 --
 -- KEYS[1] record   flow:{<type>:<id>}, also the channel
@@ -560,16 +582,16 @@ redis.register_function('flowbroker_delete', function(KEYS, ARGV)
 
 local RECEIPT_MS = 60000 -- how long a delete can be replayed
 
-return answer(function()
-  local verb, request = verb_of(KEYS, ARGV, 2), request_of(ARGV[2])
-  local given = options_of(ARGV, 3, ' fence statuses replyLimit ')
+local function delete(keys, arguments)
+  local verb, request = verb_of(keys, arguments, 2), request_of(arguments[2])
+  local given = options_of(arguments, 3, ' fence statuses replyLimit ')
   local fence = given.fence and fence_of('fence', given.fence)
   local statuses = given.statuses and statuses_of('statuses', given.statuses, ' PENDING COMPLETED FAILED CANCELED TIMED_OUT ')
   local limit = given.replyLimit and integer('replyLimit', given.replyLimit, 0, MAX_MS)
   local now = clock()
-  local record = load(KEYS, verb, now)
+  local record = load(keys, verb, now)
   if not record then
-    local receipt = typed(redis.pcall('GET', KEYS[2]), 'timer')
+    local receipt = typed(redis.pcall('GET', keys[2]), 'timer')
     local by = receipt and string.match(receipt, '^deleted %d+ (.+)$')
     return reply_with(by == request and 'deleted' or 'not_found', now)
   end
@@ -577,9 +599,60 @@ return answer(function()
   if (fence and record.fence ~= fence) or (statuses and not statuses[record.status]) then
     return reply_with('mismatch', now, record, limit)
   end
-  redis.call('DEL', KEYS[1])
-  redis.call('SET', KEYS[2], 'deleted ' .. record.fence .. ' ' .. request, 'PX', RECEIPT_MS)
-  if record.status == 'PENDING' then publish(verb, KEYS[1], record, 'DELETED', exact(now), 'inline', '') end
+  redis.call('DEL', keys[1])
+  redis.call('SET', keys[2], 'deleted ' .. record.fence .. ' ' .. request, 'PX', RECEIPT_MS)
+  if record.status == 'PENDING' then publish(verb, keys[1], record, 'DELETED', now.text, 'inline', '') end
   return reply_with('deleted', now, record, limit)
-end)
-end)
+end
+
+verbs.delete = delete
+redis.register_function('flowbroker_delete', function(keys, arguments) return answer(delete, keys, arguments) end)
+end
+
+do
+-- batch: several calls of create, settle and read in one, in their order, each as if it had come alone.
+--
+-- KEYS[1] record  of the first call: flow:{<type>:<id>}
+-- KEYS[2] timer   of the first call: flow:{<type>:<id>}:timer; then two keys for each further call
+-- ARGV[1] verb    of the first call: create, settle or read
+-- ARGV[2] count   how many arguments of its own follow, those of the script with that name; then the next call's verb, and so on
+--
+-- Replies: a list instead of a verdict.
+--   list  one reply a call, in their order: what the script of that name replies, or the error it ends with
+--
+-- Invariant: one call's error ends that call alone. In Cluster all keys must be in one slot.
+
+local verbs = { create = verbs.create, settle = verbs.settle, read = verbs.read }
+
+local MOST_ARGUMENTS = 64
+
+-- Nothing runs unless every call can be told from the next.
+local function check_frame(keys, arguments)
+  if #keys == 0 or #keys % 2 == 1 then refuse('FLOWARG', 'two keys are needed for each call: the record and its timer') end
+  local at = 1
+  for _ = 1, #keys, 2 do
+    if not verbs[arguments[at]] then refuse('FLOWARG', 'verb must be create, settle or read') end
+    at = at + 2 + integer('count', arguments[at + 1], 0, MOST_ARGUMENTS)
+  end
+  if at ~= #arguments + 1 then refuse('FLOWARG', 'the counts do not add up to the number of arguments') end
+end
+
+local function error_of(thrown)
+  if type(thrown) ~= 'table' then return redis.error_reply(tostring(thrown)) end
+  return redis.error_reply(thrown.refusal or thrown.err)
+end
+
+local function batch(keys, arguments)
+  check_frame(keys, arguments)
+  local replies, at = {}, 1
+  for key = 1, #keys, 2 do
+    local last = at + 1 + arguments[at + 1]
+    local ok, reply = pcall(verbs[arguments[at]], { keys[key], keys[key + 1] }, { unpack(arguments, at + 2, last) })
+    replies[#replies + 1] = ok and reply or error_of(reply)
+    at = last + 1
+  end
+  return replies
+end
+
+redis.register_function('flowbroker_batch', function(keys, arguments) return answer(batch, keys, arguments) end)
+end

@@ -75,8 +75,8 @@ local function options_of(arguments, first, known)
 end
 
 -- A refusal becomes an error reply that starts with its code; Redis' own errors are passed on as they came.
-local function answer(body)
-  local ok, reply = pcall(body)
+local function answer(verb, keys, arguments)
+  local ok, reply = pcall(verb, keys, arguments)
   if ok then return reply end
   if type(reply) == 'table' and reply.refusal then return redis.error_reply(reply.refusal) end
   error(reply, 0)
@@ -84,7 +84,7 @@ end
 -- Arguments that are words.
 
 local function token(name, text)
-  if not text or #text == 0 or #text > 64 or string.find(text, '^%-') or string.find(text, '[^%w_.:-]') then
+  if not text or #text == 0 or #text > 64 or not string.find(text, '^[%w_.:][%w_.:-]*$') then
     refuse('FLOWARG', name .. ' must be 1 to 64 of A-Z a-z 0-9 _ . : - and not begin with -')
   end
   return text
@@ -124,11 +124,12 @@ local function exact(number)
   return string.format('%.0f', number)
 end
 
--- Milliseconds for the record's instants, microseconds for fences.
+-- Now: `ms` for the record's instants, `text` the same as it is written, `micros` for fences.
 local function clock()
   local time = redis.call('TIME')
   local micros = time[1] * 1000000 + time[2]
-  return math.floor(micros / 1000), micros
+  local ms = math.floor(micros / 1000)
+  return { ms = ms, text = exact(ms), micros = micros }
 end
 
 -- A wake-up that cannot be sent (an ACL without channels) is one that is missed: what was written stands, and pollers find it.
@@ -179,7 +180,7 @@ local function load(keys, verb, now)
     refuse('FLOWVERSION', 'the record has version ' .. string.sub(record.v, 1, 40) .. ', this script knows 1')
   end
   check(record)
-  if record.status == 'PENDING' and tonumber(record.deadlineAt) <= now then
+  if record.status == 'PENDING' and tonumber(record.deadlineAt) <= now.ms then
     mark_settled(keys, record, 'TIMED_OUT', record.deadlineAt, 'timeout')
     publish(verb, keys[1], record, 'TIMED_OUT', record.deadlineAt, 'inline', '')
   end
@@ -189,8 +190,8 @@ end
 -- Reply: verdict, head, and where there is a record its metadata and, once it is settled with one, its payload.
 -- Head: `1 <now>` and then the record's fields as words, `-` for one it does not have. A payload over `limit` bytes is left out.
 local function reply_with(verdict, now, record, limit)
-  if not record then return { verdict, '1 ' .. exact(now) } end
-  local head = '1 ' .. exact(now) .. ' ' .. record.status .. ' ' .. record.fence .. ' ' .. record.origin .. ' ' .. record.attempt
+  if not record then return { verdict, '1 ' .. now.text } end
+  local head = '1 ' .. now.text .. ' ' .. record.status .. ' ' .. record.fence .. ' ' .. record.origin .. ' ' .. record.attempt
     .. ' ' .. record.createdAt .. ' ' .. record.deadlineAt .. ' ' .. (record.leaseUntil or '-') .. ' ' .. (record.settledAt or '-')
     .. ' ' .. (record.freshUntil or '-') .. ' ' .. (record.owner or '-') .. ' ' .. (record.settledBy or '-')
   local payload = record.status == 'COMPLETED' and record.result or record.error
@@ -199,7 +200,8 @@ local function reply_with(verdict, now, record, limit)
 end
 -- The next fence: it only grows, and survives deletion and expiry of the key.
 
-local function next_fence(previous, micros)
+local function next_fence(previous, now)
+  local micros = now.micros
   if previous and tonumber(previous) >= micros then micros = previous + 1 end
   return exact(micros)
 end
@@ -217,7 +219,7 @@ end
 
 -- Whether the flow's lease is over. An open flow has none.
 local function lapsed(record, now)
-  return record.leaseUntil ~= nil and tonumber(record.leaseUntil) <= now
+  return record.leaseUntil ~= nil and tonumber(record.leaseUntil) <= now.ms
 end
 
 local function holds(record, fence, owner)
@@ -262,7 +264,7 @@ local function plan_of(arguments)
 end
 
 local function lease_end(plan, now, deadline)
-  return exact(math.min(now + plan.leaseMs, deadline))
+  return exact(math.min(now.ms + plan.leaseMs, deadline))
 end
 
 -- The fields that few flows have.
@@ -274,40 +276,40 @@ local function add_rare_fields(key, plan, previous, deleted_by)
   if deleted_by then redis.call('HSET', key, 'deletedBy', deleted_by) end
 end
 
-local function open(keys, plan, verb, now, micros, previous)
-  local deadline = now + plan.timeoutMs
-  local created_at, deadline_at = exact(now), exact(deadline)
+local function open(keys, plan, verb, now, previous)
+  local deadline = now.ms + plan.timeoutMs
+  local deadline_at = exact(deadline)
   local lease_until = plan.leaseMs and lease_end(plan, now, deadline)
   local left = typed(redis.pcall('SET', keys[2], '1', 'PXAT', lease_until or deadline_at, 'GET'), 'timer')
-  if previous and previous.status == 'PENDING' then publish(verb, keys[1], previous, 'SUPERSEDED', created_at, 'inline', '') end
+  if previous and previous.status == 'PENDING' then publish(verb, keys[1], previous, 'SUPERSEDED', now.text, 'inline', '') end
   -- A delete leaves its receipt in the timer; the new record keeps it, so that a late replay cannot delete a successor.
   local deleted_fence, deleted_by
   if left and left ~= '1' then deleted_fence, deleted_by = string.match(left, '^deleted (%d+) (.+)$') end
-  local fence = next_fence(previous and previous.fence or deleted_fence, micros)
+  local fence = next_fence(previous and previous.fence or deleted_fence, now)
   local record = {
-    status = 'PENDING', fence = fence, origin = fence, attempt = lease_until and '1' or '0', createdAt = created_at,
+    status = 'PENDING', fence = fence, origin = fence, attempt = lease_until and '1' or '0', createdAt = now.text,
     deadlineAt = deadline_at, leaseUntil = lease_until, owner = plan.owner, metadata = plan.metadata,
   }
   if previous then redis.call('DEL', keys[1]) end
   redis.call('HSET', keys[1], 'v', '1', 'status', 'PENDING', 'fence', fence, 'origin', fence, 'attempt', record.attempt,
-    'createdAt', created_at, 'deadlineAt', deadline_at, 'createdBy', plan.request, 'metadata', plan.metadata)
+    'createdAt', now.text, 'deadlineAt', deadline_at, 'createdBy', plan.request, 'metadata', plan.metadata)
   if lease_until then redis.call('HSET', keys[1], 'owner', plan.owner, 'leaseUntil', lease_until) end
   add_rare_fields(keys[1], plan, previous, deleted_by or (previous and previous.deletedBy))
   redis.call('PEXPIREAT', keys[1], exact(deadline + retention_of(plan.retention, 'TIMED_OUT')))
   return reply_with('created', now, record)
 end
 
-local function take_over(keys, plan, verb, record, now, micros)
+local function take_over(keys, plan, verb, record, now)
   local most = tonumber(record.maxAttempts or 0)
   if most > 0 and tonumber(record.attempt) >= most then
     record.error = string.format('{"name":"OwnerLostError","message":"the owner was lost in attempt %s of %s","code":"owner_lost"}',
       record.attempt, record.maxAttempts)
-    mark_settled(keys, record, 'FAILED', exact(now), 'owner_lost', 'error', record.error)
-    redis.call('PEXPIREAT', keys[1], exact(now + retention_of(record.retention, 'FAILED')))
+    mark_settled(keys, record, 'FAILED', now.text, 'owner_lost', 'error', record.error)
+    redis.call('PEXPIREAT', keys[1], exact(now.ms + retention_of(record.retention, 'FAILED')))
     publish(verb, keys[1], record, 'FAILED', record.settledAt, 'stored', '')
     return 'settled'
   end
-  record.fence = next_fence(record.fence, micros)
+  record.fence = next_fence(record.fence, now)
   record.attempt = exact(record.attempt + 1)
   record.owner = plan.owner
   record.leaseUntil = lease_end(plan, now, tonumber(record.deadlineAt))
@@ -323,10 +325,10 @@ local function handed_back(record, plan, now)
   if plan.reuse and not plan.reuse[record.status] then return false end
   if record.status ~= 'COMPLETED' then return plan.reuse ~= nil end
   if record.fence == plan.rejectFence then return false end
-  return record.freshUntil == nil or record.freshUntil - now >= tonumber(plan.minFreshMs or 0)
+  return record.freshUntil == nil or record.freshUntil - now.ms >= tonumber(plan.minFreshMs or 0)
 end
 
-local function verdict_on(keys, plan, verb, record, now, micros)
+local function verdict_on(keys, plan, verb, record, now)
   if record.createdBy == plan.request then return tonumber(record.attempt) > 1 and 'taken_over' or 'created' end
   if plan.origin and record.origin ~= plan.origin then return 'superseded' end
   -- A replay of the create that this owner displaced: superseded, its flow is gone; taken over, it goes on.
@@ -337,20 +339,22 @@ local function verdict_on(keys, plan, verb, record, now, micros)
     if plan.origin or handed_back(record, plan, now) then return 'settled' end
     return nil
   end
-  if plan.leaseMs and lapsed(record, now) then return take_over(keys, plan, verb, record, now, micros) end
+  if plan.leaseMs and lapsed(record, now) then return take_over(keys, plan, verb, record, now) end
   return 'joined'
 end
 
-return answer(function()
-  local verb = verb_of(KEYS, ARGV, 4)
-  local plan = plan_of(ARGV)
-  local now, micros = clock()
-  local record = load(KEYS, verb, now)
+local function create(keys, arguments)
+  local verb = verb_of(keys, arguments, 4)
+  local plan = plan_of(arguments)
+  local now = clock()
+  local record = load(keys, verb, now)
   if not record then
     if plan.origin then return reply_with('not_found', now) end
-    return open(KEYS, plan, verb, now, micros, nil)
+    return open(keys, plan, verb, now, nil)
   end
-  local verdict = verdict_on(KEYS, plan, verb, record, now, micros)
+  local verdict = verdict_on(keys, plan, verb, record, now)
   if verdict then return reply_with(verdict, now, record, plan.replyLimit or 65536) end
-  return open(KEYS, plan, verb, now, micros, record)
-end)
+  return open(keys, plan, verb, now, record)
+end
+
+return answer(create, KEYS, ARGV)

@@ -63,8 +63,8 @@ local function options_of(arguments, first, known)
 end
 
 -- A refusal becomes an error reply that starts with its code; Redis' own errors are passed on as they came.
-local function answer(body)
-  local ok, reply = pcall(body)
+local function answer(verb, keys, arguments)
+  local ok, reply = pcall(verb, keys, arguments)
   if ok then return reply end
   if type(reply) == 'table' and reply.refusal then return redis.error_reply(reply.refusal) end
   error(reply, 0)
@@ -72,7 +72,7 @@ end
 -- Arguments that are words.
 
 local function token(name, text)
-  if not text or #text == 0 or #text > 64 or string.find(text, '^%-') or string.find(text, '[^%w_.:-]') then
+  if not text or #text == 0 or #text > 64 or not string.find(text, '^[%w_.:][%w_.:-]*$') then
     refuse('FLOWARG', name .. ' must be 1 to 64 of A-Z a-z 0-9 _ . : - and not begin with -')
   end
   return text
@@ -112,11 +112,12 @@ local function exact(number)
   return string.format('%.0f', number)
 end
 
--- Milliseconds for the record's instants, microseconds for fences.
+-- Now: `ms` for the record's instants, `text` the same as it is written, `micros` for fences.
 local function clock()
   local time = redis.call('TIME')
   local micros = time[1] * 1000000 + time[2]
-  return math.floor(micros / 1000), micros
+  local ms = math.floor(micros / 1000)
+  return { ms = ms, text = exact(ms), micros = micros }
 end
 
 -- A wake-up that cannot be sent (an ACL without channels) is one that is missed: what was written stands, and pollers find it.
@@ -167,7 +168,7 @@ local function load(keys, verb, now)
     refuse('FLOWVERSION', 'the record has version ' .. string.sub(record.v, 1, 40) .. ', this script knows 1')
   end
   check(record)
-  if record.status == 'PENDING' and tonumber(record.deadlineAt) <= now then
+  if record.status == 'PENDING' and tonumber(record.deadlineAt) <= now.ms then
     mark_settled(keys, record, 'TIMED_OUT', record.deadlineAt, 'timeout')
     publish(verb, keys[1], record, 'TIMED_OUT', record.deadlineAt, 'inline', '')
   end
@@ -177,8 +178,8 @@ end
 -- Reply: verdict, head, and where there is a record its metadata and, once it is settled with one, its payload.
 -- Head: `1 <now>` and then the record's fields as words, `-` for one it does not have. A payload over `limit` bytes is left out.
 local function reply_with(verdict, now, record, limit)
-  if not record then return { verdict, '1 ' .. exact(now) } end
-  local head = '1 ' .. exact(now) .. ' ' .. record.status .. ' ' .. record.fence .. ' ' .. record.origin .. ' ' .. record.attempt
+  if not record then return { verdict, '1 ' .. now.text } end
+  local head = '1 ' .. now.text .. ' ' .. record.status .. ' ' .. record.fence .. ' ' .. record.origin .. ' ' .. record.attempt
     .. ' ' .. record.createdAt .. ' ' .. record.deadlineAt .. ' ' .. (record.leaseUntil or '-') .. ' ' .. (record.settledAt or '-')
     .. ' ' .. (record.freshUntil or '-') .. ' ' .. (record.owner or '-') .. ' ' .. (record.settledBy or '-')
   local payload = record.status == 'COMPLETED' and record.result or record.error
@@ -188,16 +189,16 @@ end
 
 local RECEIPT_MS = 60000 -- how long a delete can be replayed
 
-return answer(function()
-  local verb, request = verb_of(KEYS, ARGV, 2), request_of(ARGV[2])
-  local given = options_of(ARGV, 3, ' fence statuses replyLimit ')
+local function delete(keys, arguments)
+  local verb, request = verb_of(keys, arguments, 2), request_of(arguments[2])
+  local given = options_of(arguments, 3, ' fence statuses replyLimit ')
   local fence = given.fence and fence_of('fence', given.fence)
   local statuses = given.statuses and statuses_of('statuses', given.statuses, ' PENDING COMPLETED FAILED CANCELED TIMED_OUT ')
   local limit = given.replyLimit and integer('replyLimit', given.replyLimit, 0, MAX_MS)
   local now = clock()
-  local record = load(KEYS, verb, now)
+  local record = load(keys, verb, now)
   if not record then
-    local receipt = typed(redis.pcall('GET', KEYS[2]), 'timer')
+    local receipt = typed(redis.pcall('GET', keys[2]), 'timer')
     local by = receipt and string.match(receipt, '^deleted %d+ (.+)$')
     return reply_with(by == request and 'deleted' or 'not_found', now)
   end
@@ -205,8 +206,10 @@ return answer(function()
   if (fence and record.fence ~= fence) or (statuses and not statuses[record.status]) then
     return reply_with('mismatch', now, record, limit)
   end
-  redis.call('DEL', KEYS[1])
-  redis.call('SET', KEYS[2], 'deleted ' .. record.fence .. ' ' .. request, 'PX', RECEIPT_MS)
-  if record.status == 'PENDING' then publish(verb, KEYS[1], record, 'DELETED', exact(now), 'inline', '') end
+  redis.call('DEL', keys[1])
+  redis.call('SET', keys[2], 'deleted ' .. record.fence .. ' ' .. request, 'PX', RECEIPT_MS)
+  if record.status == 'PENDING' then publish(verb, keys[1], record, 'DELETED', now.text, 'inline', '') end
   return reply_with('deleted', now, record, limit)
-end)
+end
+
+return answer(delete, KEYS, ARGV)

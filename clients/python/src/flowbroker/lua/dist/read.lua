@@ -59,8 +59,8 @@ local function options_of(arguments, first, known)
 end
 
 -- A refusal becomes an error reply that starts with its code; Redis' own errors are passed on as they came.
-local function answer(body)
-  local ok, reply = pcall(body)
+local function answer(verb, keys, arguments)
+  local ok, reply = pcall(verb, keys, arguments)
   if ok then return reply end
   if type(reply) == 'table' and reply.refusal then return redis.error_reply(reply.refusal) end
   error(reply, 0)
@@ -76,11 +76,12 @@ local function exact(number)
   return string.format('%.0f', number)
 end
 
--- Milliseconds for the record's instants, microseconds for fences.
+-- Now: `ms` for the record's instants, `text` the same as it is written, `micros` for fences.
 local function clock()
   local time = redis.call('TIME')
   local micros = time[1] * 1000000 + time[2]
-  return math.floor(micros / 1000), micros
+  local ms = math.floor(micros / 1000)
+  return { ms = ms, text = exact(ms), micros = micros }
 end
 
 -- A wake-up that cannot be sent (an ACL without channels) is one that is missed: what was written stands, and pollers find it.
@@ -131,7 +132,7 @@ local function load(keys, verb, now)
     refuse('FLOWVERSION', 'the record has version ' .. string.sub(record.v, 1, 40) .. ', this script knows 1')
   end
   check(record)
-  if record.status == 'PENDING' and tonumber(record.deadlineAt) <= now then
+  if record.status == 'PENDING' and tonumber(record.deadlineAt) <= now.ms then
     mark_settled(keys, record, 'TIMED_OUT', record.deadlineAt, 'timeout')
     publish(verb, keys[1], record, 'TIMED_OUT', record.deadlineAt, 'inline', '')
   end
@@ -141,8 +142,8 @@ end
 -- Reply: verdict, head, and where there is a record its metadata and, once it is settled with one, its payload.
 -- Head: `1 <now>` and then the record's fields as words, `-` for one it does not have. A payload over `limit` bytes is left out.
 local function reply_with(verdict, now, record, limit)
-  if not record then return { verdict, '1 ' .. exact(now) } end
-  local head = '1 ' .. exact(now) .. ' ' .. record.status .. ' ' .. record.fence .. ' ' .. record.origin .. ' ' .. record.attempt
+  if not record then return { verdict, '1 ' .. now.text } end
+  local head = '1 ' .. now.text .. ' ' .. record.status .. ' ' .. record.fence .. ' ' .. record.origin .. ' ' .. record.attempt
     .. ' ' .. record.createdAt .. ' ' .. record.deadlineAt .. ' ' .. (record.leaseUntil or '-') .. ' ' .. (record.settledAt or '-')
     .. ' ' .. (record.freshUntil or '-') .. ' ' .. (record.owner or '-') .. ' ' .. (record.settledBy or '-')
   local payload = record.status == 'COMPLETED' and record.result or record.error
@@ -150,12 +151,14 @@ local function reply_with(verdict, now, record, limit)
   return { verdict, head, record.metadata, payload }
 end
 
-return answer(function()
-  local verb = verb_of(KEYS, ARGV, 1)
-  local given = options_of(ARGV, 2, ' replyLimit ')
+local function read(keys, arguments)
+  local verb = verb_of(keys, arguments, 1)
+  local given = options_of(arguments, 2, ' replyLimit ')
   local limit = given.replyLimit and integer('replyLimit', given.replyLimit, 0, MAX_MS)
   local now = clock()
-  local record = load(KEYS, verb, now)
+  local record = load(keys, verb, now)
   if not record then return reply_with('not_found', now) end
   return reply_with('found', now, record, limit)
-end)
+end
+
+return answer(read, KEYS, ARGV)

@@ -6,6 +6,8 @@
 -- ARGV[2] request  id of this request, the same each time it is sent
 -- ARGV[3] fence    the fence that the owner was given
 -- ARGV[4] owner    the owner that create was given
+-- ARGV[5…] options name, value pairs:
+--   unbegun  1: the handler never began; if this call ends the lease, maxAttempts allows one attempt more
 --
 -- Replies: verdict, head, metadata, payload; see the contract.
 --   released    the lease is over: ended by this call, or before it (then nobody is told again)
@@ -13,7 +15,7 @@
 --   settled     the flow is terminal
 --   not_found   nothing stands there
 --
--- Invariant: the record stays PENDING with its fence; only the lease ends. Replayed, it answers as it did the first time.
+-- Invariant: the record stays PENDING with its fence; the lease ends. Replayed, it answers as it did the first time.
 
 -- Arguments: every one is checked before the first write; a bad one ends the script with a FLOWARG error that names it.
 -- Each function here costs every run of every script that includes it: only what is needed, where it is needed.
@@ -62,8 +64,8 @@ local function options_of(arguments, first, known)
 end
 
 -- A refusal becomes an error reply that starts with its code; Redis' own errors are passed on as they came.
-local function answer(body)
-  local ok, reply = pcall(body)
+local function answer(verb, keys, arguments)
+  local ok, reply = pcall(verb, keys, arguments)
   if ok then return reply end
   if type(reply) == 'table' and reply.refusal then return redis.error_reply(reply.refusal) end
   error(reply, 0)
@@ -71,7 +73,7 @@ end
 -- Arguments that are words.
 
 local function token(name, text)
-  if not text or #text == 0 or #text > 64 or string.find(text, '^%-') or string.find(text, '[^%w_.:-]') then
+  if not text or #text == 0 or #text > 64 or not string.find(text, '^[%w_.:][%w_.:-]*$') then
     refuse('FLOWARG', name .. ' must be 1 to 64 of A-Z a-z 0-9 _ . : - and not begin with -')
   end
   return text
@@ -100,11 +102,12 @@ local function exact(number)
   return string.format('%.0f', number)
 end
 
--- Milliseconds for the record's instants, microseconds for fences.
+-- Now: `ms` for the record's instants, `text` the same as it is written, `micros` for fences.
 local function clock()
   local time = redis.call('TIME')
   local micros = time[1] * 1000000 + time[2]
-  return math.floor(micros / 1000), micros
+  local ms = math.floor(micros / 1000)
+  return { ms = ms, text = exact(ms), micros = micros }
 end
 
 -- A wake-up that cannot be sent (an ACL without channels) is one that is missed: what was written stands, and pollers find it.
@@ -155,7 +158,7 @@ local function load(keys, verb, now)
     refuse('FLOWVERSION', 'the record has version ' .. string.sub(record.v, 1, 40) .. ', this script knows 1')
   end
   check(record)
-  if record.status == 'PENDING' and tonumber(record.deadlineAt) <= now then
+  if record.status == 'PENDING' and tonumber(record.deadlineAt) <= now.ms then
     mark_settled(keys, record, 'TIMED_OUT', record.deadlineAt, 'timeout')
     publish(verb, keys[1], record, 'TIMED_OUT', record.deadlineAt, 'inline', '')
   end
@@ -165,8 +168,8 @@ end
 -- Reply: verdict, head, and where there is a record its metadata and, once it is settled with one, its payload.
 -- Head: `1 <now>` and then the record's fields as words, `-` for one it does not have. A payload over `limit` bytes is left out.
 local function reply_with(verdict, now, record, limit)
-  if not record then return { verdict, '1 ' .. exact(now) } end
-  local head = '1 ' .. exact(now) .. ' ' .. record.status .. ' ' .. record.fence .. ' ' .. record.origin .. ' ' .. record.attempt
+  if not record then return { verdict, '1 ' .. now.text } end
+  local head = '1 ' .. now.text .. ' ' .. record.status .. ' ' .. record.fence .. ' ' .. record.origin .. ' ' .. record.attempt
     .. ' ' .. record.createdAt .. ' ' .. record.deadlineAt .. ' ' .. (record.leaseUntil or '-') .. ' ' .. (record.settledAt or '-')
     .. ' ' .. (record.freshUntil or '-') .. ' ' .. (record.owner or '-') .. ' ' .. (record.settledBy or '-')
   local payload = record.status == 'COMPLETED' and record.result or record.error
@@ -177,7 +180,7 @@ end
 
 -- Whether the flow's lease is over. An open flow has none.
 local function lapsed(record, now)
-  return record.leaseUntil ~= nil and tonumber(record.leaseUntil) <= now
+  return record.leaseUntil ~= nil and tonumber(record.leaseUntil) <= now.ms
 end
 
 local function holds(record, fence, owner)
@@ -191,21 +194,25 @@ local function set_timer(keys, record, now)
   redis.call('SET', keys[2], '1', 'PXAT', at)
 end
 
-return answer(function()
-  local verb, request = verb_of(KEYS, ARGV, 4), request_of(ARGV[2])
-  local fence, owner = fence_of('fence', ARGV[3]), token('owner', ARGV[4])
-  if #ARGV > 4 then refuse('FLOWARG', 'release takes 4 arguments') end
+local function release(keys, arguments)
+  local verb, request = verb_of(keys, arguments, 4), request_of(arguments[2])
+  local fence, owner = fence_of('fence', arguments[3]), token('owner', arguments[4])
+  local unbegun = options_of(arguments, 5, ' unbegun ').unbegun
+  if unbegun and unbegun ~= '1' then refuse('FLOWARG', 'unbegun must be 1') end
   local now = clock()
-  local record = load(KEYS, verb, now)
+  local record = load(keys, verb, now)
   if not record then return reply_with('not_found', now) end
   if record.releasedBy == request then return reply_with('released', now, record) end
   if record.status ~= 'PENDING' then return reply_with('settled', now, record, 0) end
   if not holds(record, fence, owner) then return reply_with('superseded', now, record) end
   if not lapsed(record, now) then
-    record.leaseUntil = exact(now)
-    redis.call('HSET', KEYS[1], 'leaseUntil', record.leaseUntil, 'releasedBy', request)
-    set_timer(KEYS, record, now)
-    publish(verb, KEYS[1], record, 'RELEASED', record.leaseUntil, 'inline', '')
+    record.leaseUntil = now.text
+    redis.call('HSET', keys[1], 'leaseUntil', record.leaseUntil, 'releasedBy', request)
+    if unbegun and record.maxAttempts then redis.call('HSET', keys[1], 'maxAttempts', exact(record.maxAttempts + 1)) end
+    set_timer(keys, record, now)
+    publish(verb, keys[1], record, 'RELEASED', record.leaseUntil, 'inline', '')
   end
   return reply_with('released', now, record)
-end)
+end
+
+return answer(release, KEYS, ARGV)

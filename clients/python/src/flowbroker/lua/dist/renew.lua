@@ -62,8 +62,8 @@ local function options_of(arguments, first, known)
 end
 
 -- A refusal becomes an error reply that starts with its code; Redis' own errors are passed on as they came.
-local function answer(body)
-  local ok, reply = pcall(body)
+local function answer(verb, keys, arguments)
+  local ok, reply = pcall(verb, keys, arguments)
   if ok then return reply end
   if type(reply) == 'table' and reply.refusal then return redis.error_reply(reply.refusal) end
   error(reply, 0)
@@ -71,7 +71,7 @@ end
 -- Arguments that are words.
 
 local function token(name, text)
-  if not text or #text == 0 or #text > 64 or string.find(text, '^%-') or string.find(text, '[^%w_.:-]') then
+  if not text or #text == 0 or #text > 64 or not string.find(text, '^[%w_.:][%w_.:-]*$') then
     refuse('FLOWARG', name .. ' must be 1 to 64 of A-Z a-z 0-9 _ . : - and not begin with -')
   end
   return text
@@ -100,11 +100,12 @@ local function exact(number)
   return string.format('%.0f', number)
 end
 
--- Milliseconds for the record's instants, microseconds for fences.
+-- Now: `ms` for the record's instants, `text` the same as it is written, `micros` for fences.
 local function clock()
   local time = redis.call('TIME')
   local micros = time[1] * 1000000 + time[2]
-  return math.floor(micros / 1000), micros
+  local ms = math.floor(micros / 1000)
+  return { ms = ms, text = exact(ms), micros = micros }
 end
 
 -- A wake-up that cannot be sent (an ACL without channels) is one that is missed: what was written stands, and pollers find it.
@@ -155,7 +156,7 @@ local function load(keys, verb, now)
     refuse('FLOWVERSION', 'the record has version ' .. string.sub(record.v, 1, 40) .. ', this script knows 1')
   end
   check(record)
-  if record.status == 'PENDING' and tonumber(record.deadlineAt) <= now then
+  if record.status == 'PENDING' and tonumber(record.deadlineAt) <= now.ms then
     mark_settled(keys, record, 'TIMED_OUT', record.deadlineAt, 'timeout')
     publish(verb, keys[1], record, 'TIMED_OUT', record.deadlineAt, 'inline', '')
   end
@@ -165,8 +166,8 @@ end
 -- Reply: verdict, head, and where there is a record its metadata and, once it is settled with one, its payload.
 -- Head: `1 <now>` and then the record's fields as words, `-` for one it does not have. A payload over `limit` bytes is left out.
 local function reply_with(verdict, now, record, limit)
-  if not record then return { verdict, '1 ' .. exact(now) } end
-  local head = '1 ' .. exact(now) .. ' ' .. record.status .. ' ' .. record.fence .. ' ' .. record.origin .. ' ' .. record.attempt
+  if not record then return { verdict, '1 ' .. now.text } end
+  local head = '1 ' .. now.text .. ' ' .. record.status .. ' ' .. record.fence .. ' ' .. record.origin .. ' ' .. record.attempt
     .. ' ' .. record.createdAt .. ' ' .. record.deadlineAt .. ' ' .. (record.leaseUntil or '-') .. ' ' .. (record.settledAt or '-')
     .. ' ' .. (record.freshUntil or '-') .. ' ' .. (record.owner or '-') .. ' ' .. (record.settledBy or '-')
   local payload = record.status == 'COMPLETED' and record.result or record.error
@@ -177,7 +178,7 @@ end
 
 -- Whether the flow's lease is over. An open flow has none.
 local function lapsed(record, now)
-  return record.leaseUntil ~= nil and tonumber(record.leaseUntil) <= now
+  return record.leaseUntil ~= nil and tonumber(record.leaseUntil) <= now.ms
 end
 
 local function holds(record, fence, owner)
@@ -191,17 +192,19 @@ local function set_timer(keys, record, now)
   redis.call('SET', keys[2], '1', 'PXAT', at)
 end
 
-return answer(function()
-  local verb, fence, owner = verb_of(KEYS, ARGV, 4), fence_of('fence', ARGV[2]), token('owner', ARGV[3])
-  local lease = integer('leaseMs', ARGV[4], 1, MAX_MS)
-  if #ARGV > 4 then refuse('FLOWARG', 'renew takes 4 arguments') end
+local function renew(keys, arguments)
+  local verb, fence, owner = verb_of(keys, arguments, 4), fence_of('fence', arguments[2]), token('owner', arguments[3])
+  local lease = integer('leaseMs', arguments[4], 1, MAX_MS)
+  if #arguments > 4 then refuse('FLOWARG', 'renew takes 4 arguments') end
   local now = clock()
-  local record = load(KEYS, verb, now)
+  local record = load(keys, verb, now)
   if not record then return reply_with('not_found', now) end
   if record.status ~= 'PENDING' then return reply_with('settled', now, record, 0) end
   if not holds(record, fence, owner) then return reply_with('superseded', now, record) end
-  record.leaseUntil = exact(math.min(now + lease, tonumber(record.deadlineAt)))
-  redis.call('HSET', KEYS[1], 'leaseUntil', record.leaseUntil)
-  set_timer(KEYS, record, now)
+  record.leaseUntil = exact(math.min(now.ms + lease, tonumber(record.deadlineAt)))
+  redis.call('HSET', keys[1], 'leaseUntil', record.leaseUntil)
+  set_timer(keys, record, now)
   return reply_with('renewed', now, record)
-end)
+end
+
+return answer(renew, KEYS, ARGV)

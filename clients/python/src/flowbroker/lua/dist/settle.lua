@@ -71,8 +71,8 @@ local function options_of(arguments, first, known)
 end
 
 -- A refusal becomes an error reply that starts with its code; Redis' own errors are passed on as they came.
-local function answer(body)
-  local ok, reply = pcall(body)
+local function answer(verb, keys, arguments)
+  local ok, reply = pcall(verb, keys, arguments)
   if ok then return reply end
   if type(reply) == 'table' and reply.refusal then return redis.error_reply(reply.refusal) end
   error(reply, 0)
@@ -80,7 +80,7 @@ end
 -- Arguments that are words.
 
 local function token(name, text)
-  if not text or #text == 0 or #text > 64 or string.find(text, '^%-') or string.find(text, '[^%w_.:-]') then
+  if not text or #text == 0 or #text > 64 or not string.find(text, '^[%w_.:][%w_.:-]*$') then
     refuse('FLOWARG', name .. ' must be 1 to 64 of A-Z a-z 0-9 _ . : - and not begin with -')
   end
   return text
@@ -109,11 +109,12 @@ local function exact(number)
   return string.format('%.0f', number)
 end
 
--- Milliseconds for the record's instants, microseconds for fences.
+-- Now: `ms` for the record's instants, `text` the same as it is written, `micros` for fences.
 local function clock()
   local time = redis.call('TIME')
   local micros = time[1] * 1000000 + time[2]
-  return math.floor(micros / 1000), micros
+  local ms = math.floor(micros / 1000)
+  return { ms = ms, text = exact(ms), micros = micros }
 end
 
 -- A wake-up that cannot be sent (an ACL without channels) is one that is missed: what was written stands, and pollers find it.
@@ -164,7 +165,7 @@ local function load(keys, verb, now)
     refuse('FLOWVERSION', 'the record has version ' .. string.sub(record.v, 1, 40) .. ', this script knows 1')
   end
   check(record)
-  if record.status == 'PENDING' and tonumber(record.deadlineAt) <= now then
+  if record.status == 'PENDING' and tonumber(record.deadlineAt) <= now.ms then
     mark_settled(keys, record, 'TIMED_OUT', record.deadlineAt, 'timeout')
     publish(verb, keys[1], record, 'TIMED_OUT', record.deadlineAt, 'inline', '')
   end
@@ -174,8 +175,8 @@ end
 -- Reply: verdict, head, and where there is a record its metadata and, once it is settled with one, its payload.
 -- Head: `1 <now>` and then the record's fields as words, `-` for one it does not have. A payload over `limit` bytes is left out.
 local function reply_with(verdict, now, record, limit)
-  if not record then return { verdict, '1 ' .. exact(now) } end
-  local head = '1 ' .. exact(now) .. ' ' .. record.status .. ' ' .. record.fence .. ' ' .. record.origin .. ' ' .. record.attempt
+  if not record then return { verdict, '1 ' .. now.text } end
+  local head = '1 ' .. now.text .. ' ' .. record.status .. ' ' .. record.fence .. ' ' .. record.origin .. ' ' .. record.attempt
     .. ' ' .. record.createdAt .. ' ' .. record.deadlineAt .. ' ' .. (record.leaseUntil or '-') .. ' ' .. (record.settledAt or '-')
     .. ' ' .. (record.freshUntil or '-') .. ' ' .. (record.owner or '-') .. ' ' .. (record.settledBy or '-')
   local payload = record.status == 'COMPLETED' and record.result or record.error
@@ -184,7 +185,8 @@ local function reply_with(verdict, now, record, limit)
 end
 -- The next fence: it only grows, and survives deletion and expiry of the key.
 
-local function next_fence(previous, micros)
+local function next_fence(previous, now)
+  local micros = now.micros
   if previous and tonumber(previous) >= micros then micros = previous + 1 end
   return exact(micros)
 end
@@ -206,12 +208,12 @@ local function verdict_on(record, request, fence, replace)
   return record.status == 'TIMED_OUT' and 'late' or 'already_settled'
 end
 
-return answer(function()
-  local verb, request, status, payload = verb_of(KEYS, ARGV, 5), request_of(ARGV[2]), ARGV[3], ARGV[4]
+local function settle(keys, arguments)
+  local verb, request, status, payload = verb_of(keys, arguments, 5), request_of(arguments[2]), arguments[3], arguments[4]
   local field = status == 'COMPLETED' and 'result' or (status == 'FAILED' or status == 'CANCELED') and 'error'
   if not field then refuse('FLOWARG', 'status must be COMPLETED, FAILED or CANCELED') end
-  local inline = integer('inlineBytes', ARGV[5], 0, MAX_MS)
-  local given = options_of(ARGV, 6, ' fence freshUntil retentionMs replace replyLimit ')
+  local inline = integer('inlineBytes', arguments[5], 0, MAX_MS)
+  local given = options_of(arguments, 6, ' fence freshUntil retentionMs replace replyLimit ')
   local fence = given.fence and fence_of('fence', given.fence)
   local fresh = given.freshUntil and exact(integer('freshUntil', given.freshUntil, 0, 9007199254740991))
   local retention = given.retentionMs and integer('retentionMs', given.retentionMs, 1, MAX_MS)
@@ -219,28 +221,29 @@ return answer(function()
   if given.replace and (given.replace ~= '1' or not fence) then refuse('FLOWARG', 'replace must be 1 and needs fence') end
   if fresh and status ~= 'COMPLETED' then refuse('FLOWARG', 'freshUntil goes with COMPLETED only') end
 
-  local now, micros = clock()
-  local record = load(KEYS, verb, now)
+  local now = clock()
+  local record = load(keys, verb, now)
   if not record then return reply_with('not_found', now) end
   local verdict = verdict_on(record, request, fence, given.replace)
   if verdict then return reply_with(verdict, now, record, limit) end
 
   if record.status ~= 'PENDING' then
-    record.fence = next_fence(record.fence, micros)
+    record.fence = next_fence(record.fence, now)
     record.result, record.error = nil, nil
-    redis.call('HDEL', KEYS[1], 'result', 'error', 'freshUntil')
-    redis.call('HSET', KEYS[1], 'fence', record.fence)
+    redis.call('HDEL', keys[1], 'result', 'error', 'freshUntil')
+    redis.call('HSET', keys[1], 'fence', record.fence)
   end
   record.freshUntil = fresh
-  if fresh then redis.call('HSET', KEYS[1], 'freshUntil', fresh) end
-  local at = exact(now)
-  mark_settled(KEYS, record, status, at, request, field, payload)
-  redis.call('PEXPIREAT', KEYS[1], exact(now + (retention or retention_of(record.retention, status))))
+  if fresh then redis.call('HSET', keys[1], 'freshUntil', fresh) end
+  mark_settled(keys, record, status, now.text, request, field, payload)
+  redis.call('PEXPIREAT', keys[1], exact(now.ms + (retention or retention_of(record.retention, status))))
   if #payload <= inline then
-    publish(verb, KEYS[1], record, status, at, 'inline', payload)
+    publish(verb, keys[1], record, status, now.text, 'inline', payload)
   else
-    publish(verb, KEYS[1], record, status, at, 'stored', '')
+    publish(verb, keys[1], record, status, now.text, 'stored', '')
   end
   record[field] = nil
   return reply_with('applied', now, record)
-end)
+end
+
+return answer(settle, KEYS, ARGV)

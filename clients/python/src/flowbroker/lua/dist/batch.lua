@@ -1,0 +1,441 @@
+-- batch: several calls of create, settle and read in one, in their order, each as if it had come alone.
+--
+-- KEYS[1] record  of the first call: flow:{<type>:<id>}
+-- KEYS[2] timer   of the first call: flow:{<type>:<id>}:timer; then two keys for each further call
+-- ARGV[1] verb    of the first call: create, settle or read
+-- ARGV[2] count   how many arguments of its own follow, those of the script with that name; then the next call's verb, and so on
+--
+-- Replies: a list instead of a verdict.
+--   list  one reply a call, in their order: what the script of that name replies, or the error it ends with
+--
+-- Invariant: one call's error ends that call alone. In Cluster all keys must be in one slot.
+
+-- Arguments: every one is checked before the first write; a bad one ends the script with a FLOWARG error that names it.
+-- Each function here costs every run of every script that includes it: only what is needed, where it is needed.
+
+local MAX_MS = 315360000000 -- ten years: an instant plus this stays exact in a double
+
+local function refuse(code, text)
+  error({ refusal = code .. ' ' .. text })
+end
+
+local function integer(name, text, least, most)
+  local number = text and #text <= 16 and not string.find(text, '%D') and tonumber(text)
+  if not number then refuse('FLOWARG', name .. ' must be a whole number, got ' .. string.sub(tostring(text), 1, 40)) end
+  if number < least or number > most then
+    refuse('FLOWARG', string.format('%s must be %.0f to %.0f, got %s', name, least, most, text))
+  end
+  return number
+end
+
+-- The publish verb, once the number of keys and arguments is right.
+local function verb_of(keys, arguments, least)
+  if #keys ~= 2 then refuse('FLOWARG', 'two keys are needed: the record and its timer') end
+  if #arguments < least then refuse('FLOWARG', string.format('%d arguments are needed, got %d', least, #arguments)) end
+  local verb = arguments[1]
+  if verb ~= 'PUBLISH' and verb ~= 'SPUBLISH' then refuse('FLOWARG', 'publish must be PUBLISH or SPUBLISH') end
+  return verb
+end
+
+-- Whether a list of words, each between spaces, has this one.
+local function has_word(list, word)
+  return string.find(list, ' ' .. word .. ' ', 1, true) and not string.find(word, ' ', 1, true)
+end
+
+-- Options come as name, value pairs behind the positional arguments, like those of Redis' own commands. `known` has their
+-- names, each between spaces.
+local function options_of(arguments, first, known)
+  local options = {}
+  for at = first, #arguments, 2 do
+    local name, value = arguments[at], arguments[at + 1]
+    if not has_word(known, name) then refuse('FLOWARG', 'unknown option ' .. string.sub(name, 1, 40)) end
+    if value == nil then refuse('FLOWARG', 'option ' .. name .. ' has no value') end
+    if options[name] then refuse('FLOWARG', 'option ' .. name .. ' is given twice') end
+    options[name] = value
+  end
+  return options
+end
+
+-- A refusal becomes an error reply that starts with its code; Redis' own errors are passed on as they came.
+local function answer(verb, keys, arguments)
+  local ok, reply = pcall(verb, keys, arguments)
+  if ok then return reply end
+  if type(reply) == 'table' and reply.refusal then return redis.error_reply(reply.refusal) end
+  error(reply, 0)
+end
+-- Arguments that are words.
+
+local function token(name, text)
+  if not text or #text == 0 or #text > 64 or not string.find(text, '^[%w_.:][%w_.:-]*$') then
+    refuse('FLOWARG', name .. ' must be 1 to 64 of A-Z a-z 0-9 _ . : - and not begin with -')
+  end
+  return text
+end
+
+-- A request id must never read like the word with which a script itself signs a settlement.
+local function request_of(text)
+  token('request', text)
+  if text == 'timeout' or text == 'owner_lost' then refuse('FLOWARG', 'request must not be the word ' .. text) end
+  return text
+end
+
+local function fence_of(name, text)
+  integer(name, text, 1, 9007199254740991)
+  if string.sub(text, 1, 1) == '0' then refuse('FLOWARG', name .. ' must have no leading zeros') end
+  return text
+end
+-- A list of statuses as an argument, comma between.
+
+-- `known` has the statuses that may be in it, each between spaces.
+local function statuses_of(name, text, known)
+  local set = {}
+  for status in string.gmatch(text, '[^,]+') do
+    if not has_word(known, status) then refuse('FLOWARG', name .. ' has no status ' .. string.sub(status, 1, 40)) end
+    set[status] = true
+  end
+  return set
+end
+-- The record: a hash with readable fields. `load` gives it as the state table sees it: a deadline that has passed is
+-- settled and told before the verb looks at it.
+
+local function is_status(status)
+  return status == 'PENDING' or status == 'COMPLETED' or status == 'FAILED' or status == 'CANCELED' or status == 'TIMED_OUT'
+end
+
+local function exact(number)
+  return string.format('%.0f', number)
+end
+
+-- Now: `ms` for the record's instants, `text` the same as it is written, `micros` for fences.
+local function clock()
+  local time = redis.call('TIME')
+  local micros = time[1] * 1000000 + time[2]
+  local ms = math.floor(micros / 1000)
+  return { ms = ms, text = exact(ms), micros = micros }
+end
+
+-- A wake-up that cannot be sent (an ACL without channels) is one that is missed: what was written stands, and pollers find it.
+local function publish(verb, key, record, event, at, form, payload)
+  redis.pcall(verb, key, '1 ' .. event .. ' ' .. record.origin .. ' ' .. record.fence .. ' ' .. at .. ' ' .. form .. '\n' .. payload)
+end
+
+local function mark_settled(keys, record, status, at, by, field, payload)
+  record.status, record.settledAt, record.settledBy = status, at, by
+  if field then
+    redis.call('HSET', keys[1], 'status', status, 'settledAt', at, 'settledBy', by, field, payload)
+  else
+    redis.call('HSET', keys[1], 'status', status, 'settledAt', at, 'settledBy', by)
+  end
+  redis.call('DEL', keys[2])
+end
+
+local function typed(reply, key)
+  if type(reply) ~= 'table' or not reply.err then return reply end
+  if string.find(reply.err, 'WRONGTYPE', 1, true) then refuse('FLOWTYPE', 'the ' .. key .. ' key holds another Redis type') end
+  error(reply)
+end
+
+-- One match for all: this runs in every script.
+local function check(record)
+  local numbers = (record.fence or '?') .. ' ' .. (record.origin or '?') .. ' ' .. (record.attempt or '?') .. ' ' .. (record.createdAt or '?')
+    .. ' ' .. (record.deadlineAt or '?') .. ' ' .. (record.leaseUntil or '0') .. ' ' .. (record.maxAttempts or '0')
+    .. ' ' .. (record.settledAt or '0') .. ' ' .. (record.freshUntil or '0')
+  local words = (record.owner or '-') .. ' ' .. (record.settledBy or '-')
+  -- tonumber would take 0x10, 1e9 and nan too, and 17 digits are no longer exact.
+  if is_status(record.status) and record.metadata
+    and string.find(numbers .. ' ' .. words, '^%d+ %d+ %d+ %d+ %d+ %d+ %d+ %d+ %d+ %S+ %S+$')
+    and #record.fence < 17 and #record.origin < 17 and #record.attempt < 17 and #record.createdAt < 17 and #record.deadlineAt < 17
+    and #(record.leaseUntil or '') < 17 and #(record.maxAttempts or '') < 17
+    and #(record.settledAt or '') < 17 and #(record.freshUntil or '') < 17 then
+    return
+  end
+  refuse('FLOWTYPE', 'the record lacks a field or has one that cannot be read')
+end
+
+local function load(keys, verb, now)
+  local list = typed(redis.pcall('HGETALL', keys[1]), 'record')
+  if #list == 0 then return nil end
+  local record = {}
+  for at = 1, #list, 2 do record[list[at]] = list[at + 1] end
+  if record.v ~= '1' then
+    if record.v == nil then refuse('FLOWTYPE', 'the record key holds a hash that is no flow record') end
+    refuse('FLOWVERSION', 'the record has version ' .. string.sub(record.v, 1, 40) .. ', this script knows 1')
+  end
+  check(record)
+  if record.status == 'PENDING' and tonumber(record.deadlineAt) <= now.ms then
+    mark_settled(keys, record, 'TIMED_OUT', record.deadlineAt, 'timeout')
+    publish(verb, keys[1], record, 'TIMED_OUT', record.deadlineAt, 'inline', '')
+  end
+  return record
+end
+
+-- Reply: verdict, head, and where there is a record its metadata and, once it is settled with one, its payload.
+-- Head: `1 <now>` and then the record's fields as words, `-` for one it does not have. A payload over `limit` bytes is left out.
+local function reply_with(verdict, now, record, limit)
+  if not record then return { verdict, '1 ' .. now.text } end
+  local head = '1 ' .. now.text .. ' ' .. record.status .. ' ' .. record.fence .. ' ' .. record.origin .. ' ' .. record.attempt
+    .. ' ' .. record.createdAt .. ' ' .. record.deadlineAt .. ' ' .. (record.leaseUntil or '-') .. ' ' .. (record.settledAt or '-')
+    .. ' ' .. (record.freshUntil or '-') .. ' ' .. (record.owner or '-') .. ' ' .. (record.settledBy or '-')
+  local payload = record.status == 'COMPLETED' and record.result or record.error
+  if payload and limit and #payload > limit then payload = nil end
+  return { verdict, head, record.metadata, payload }
+end
+-- The next fence: it only grows, and survives deletion and expiry of the key.
+
+local function next_fence(previous, now)
+  local micros = now.micros
+  if previous and tonumber(previous) >= micros then micros = previous + 1 end
+  return exact(micros)
+end
+-- How long a settled record stays: as its creator said, else by the contract's defaults.
+
+local function retention_of(retention, status)
+  if not retention then return status == 'COMPLETED' and 300000 or 60000 end
+  local completed, failed, canceled, timed_out = string.match(retention, '^(%d+) (%d+) (%d+) (%d+)$')
+  if not completed then return retention_of(nil, status) end
+  if status == 'COMPLETED' then return completed end
+  if status == 'FAILED' then return failed end
+  return status == 'CANCELED' and canceled or timed_out
+end
+-- The lease of a flow that somebody owns.
+
+-- Whether the flow's lease is over. An open flow has none.
+local function lapsed(record, now)
+  return record.leaseUntil ~= nil and tonumber(record.leaseUntil) <= now.ms
+end
+
+local function holds(record, fence, owner)
+  return record.leaseUntil ~= nil and record.fence == fence and record.owner == owner
+end
+
+-- The timer ends when the flow next needs a look; its expiry is a hint, nothing depends on it.
+local function set_timer(keys, record, now)
+  local at = record.deadlineAt
+  if record.leaseUntil and not lapsed(record, now) then at = record.leaseUntil end
+  redis.call('SET', keys[2], '1', 'PXAT', at)
+end
+
+local verbs = {}
+
+do
+local function check_options(plan)
+  if plan.conflict and plan.conflict ~= 'join' and plan.conflict ~= 'supersede' then
+    refuse('FLOWARG', 'conflict must be join or supersede')
+  end
+  if plan.origin and plan.conflict == 'supersede' then refuse('FLOWARG', 'origin does not go with conflict supersede') end
+  if (plan.leaseMs == nil) ~= (plan.owner == nil) then refuse('FLOWARG', 'owner and leaseMs go together') end
+  if plan.leaseMs then integer('leaseMs', plan.leaseMs, 1, MAX_MS) end
+  if plan.owner then token('owner', plan.owner) end
+  if plan.maxAttempts then integer('maxAttempts', plan.maxAttempts, 0, 1000000) end
+  if plan.reuse then plan.reuse = statuses_of('reuse', plan.reuse, ' COMPLETED FAILED CANCELED TIMED_OUT ') end
+  if plan.minFreshMs then integer('minFreshMs', plan.minFreshMs, 0, MAX_MS) end
+  if plan.rejectFence then fence_of('rejectFence', plan.rejectFence) end
+  if plan.origin then fence_of('origin', plan.origin) end
+  if plan.replyLimit then plan.replyLimit = integer('replyLimit', plan.replyLimit, 0, MAX_MS) end
+  if plan.retention then
+    local numbers = { string.match(plan.retention, '^(%d+) (%d+) (%d+) (%d+)$') }
+    if #numbers == 0 then refuse('FLOWARG', 'retention must be four whole numbers with a space between') end
+    for at = 1, 4 do integer('retention', numbers[at], 1, MAX_MS) end
+  end
+end
+
+local function plan_of(arguments)
+  local plan = options_of(arguments, 5, ' retention owner leaseMs maxAttempts conflict reuse minFreshMs rejectFence origin replyLimit ')
+  if #arguments > 4 then check_options(plan) end
+  plan.request = request_of(arguments[2])
+  plan.timeoutMs = integer('timeoutMs', arguments[3], 1, MAX_MS)
+  plan.metadata = arguments[4]
+  return plan
+end
+
+local function lease_end(plan, now, deadline)
+  return exact(math.min(now.ms + plan.leaseMs, deadline))
+end
+
+-- The fields that few flows have.
+local function add_rare_fields(key, plan, previous, deleted_by)
+  local displaced = previous and previous.status == 'PENDING' and previous.createdBy
+  if tonumber(plan.maxAttempts or 0) > 0 then redis.call('HSET', key, 'maxAttempts', plan.maxAttempts) end
+  if plan.retention then redis.call('HSET', key, 'retention', plan.retention) end
+  if displaced then redis.call('HSET', key, 'displaced', displaced) end
+  if deleted_by then redis.call('HSET', key, 'deletedBy', deleted_by) end
+end
+
+local function open(keys, plan, verb, now, previous)
+  local deadline = now.ms + plan.timeoutMs
+  local deadline_at = exact(deadline)
+  local lease_until = plan.leaseMs and lease_end(plan, now, deadline)
+  local left = typed(redis.pcall('SET', keys[2], '1', 'PXAT', lease_until or deadline_at, 'GET'), 'timer')
+  if previous and previous.status == 'PENDING' then publish(verb, keys[1], previous, 'SUPERSEDED', now.text, 'inline', '') end
+  -- A delete leaves its receipt in the timer; the new record keeps it, so that a late replay cannot delete a successor.
+  local deleted_fence, deleted_by
+  if left and left ~= '1' then deleted_fence, deleted_by = string.match(left, '^deleted (%d+) (.+)$') end
+  local fence = next_fence(previous and previous.fence or deleted_fence, now)
+  local record = {
+    status = 'PENDING', fence = fence, origin = fence, attempt = lease_until and '1' or '0', createdAt = now.text,
+    deadlineAt = deadline_at, leaseUntil = lease_until, owner = plan.owner, metadata = plan.metadata,
+  }
+  if previous then redis.call('DEL', keys[1]) end
+  redis.call('HSET', keys[1], 'v', '1', 'status', 'PENDING', 'fence', fence, 'origin', fence, 'attempt', record.attempt,
+    'createdAt', now.text, 'deadlineAt', deadline_at, 'createdBy', plan.request, 'metadata', plan.metadata)
+  if lease_until then redis.call('HSET', keys[1], 'owner', plan.owner, 'leaseUntil', lease_until) end
+  add_rare_fields(keys[1], plan, previous, deleted_by or (previous and previous.deletedBy))
+  redis.call('PEXPIREAT', keys[1], exact(deadline + retention_of(plan.retention, 'TIMED_OUT')))
+  return reply_with('created', now, record)
+end
+
+local function take_over(keys, plan, verb, record, now)
+  local most = tonumber(record.maxAttempts or 0)
+  if most > 0 and tonumber(record.attempt) >= most then
+    record.error = string.format('{"name":"OwnerLostError","message":"the owner was lost in attempt %s of %s","code":"owner_lost"}',
+      record.attempt, record.maxAttempts)
+    mark_settled(keys, record, 'FAILED', now.text, 'owner_lost', 'error', record.error)
+    redis.call('PEXPIREAT', keys[1], exact(now.ms + retention_of(record.retention, 'FAILED')))
+    publish(verb, keys[1], record, 'FAILED', record.settledAt, 'stored', '')
+    return 'settled'
+  end
+  record.fence = next_fence(record.fence, now)
+  record.attempt = exact(record.attempt + 1)
+  record.owner = plan.owner
+  record.leaseUntil = lease_end(plan, now, tonumber(record.deadlineAt))
+  redis.call('HSET', keys[1], 'fence', record.fence, 'attempt', record.attempt, 'owner', plan.owner, 'leaseUntil', record.leaseUntil,
+    'displaced', record.createdBy or '', 'createdBy', plan.request)
+  set_timer(keys, record, now)
+  return 'taken_over'
+end
+
+-- A flow that used up its attempts stays so for its retention: a later caller must not run what may run only so often.
+local function handed_back(record, plan, now)
+  if record.settledBy == 'owner_lost' then return true end
+  if plan.reuse and not plan.reuse[record.status] then return false end
+  if record.status ~= 'COMPLETED' then return plan.reuse ~= nil end
+  if record.fence == plan.rejectFence then return false end
+  return record.freshUntil == nil or record.freshUntil - now.ms >= tonumber(plan.minFreshMs or 0)
+end
+
+local function verdict_on(keys, plan, verb, record, now)
+  if record.createdBy == plan.request then return tonumber(record.attempt) > 1 and 'taken_over' or 'created' end
+  if plan.origin and record.origin ~= plan.origin then return 'superseded' end
+  -- A replay of the create that this owner displaced: superseded, its flow is gone; taken over, it goes on.
+  local displaced = record.displaced == plan.request
+  if displaced and tonumber(record.attempt) < 2 then return 'superseded' end
+  if plan.conflict == 'supersede' and not displaced then return nil end
+  if record.status ~= 'PENDING' then
+    if plan.origin or handed_back(record, plan, now) then return 'settled' end
+    return nil
+  end
+  if plan.leaseMs and lapsed(record, now) then return take_over(keys, plan, verb, record, now) end
+  return 'joined'
+end
+
+local function create(keys, arguments)
+  local verb = verb_of(keys, arguments, 4)
+  local plan = plan_of(arguments)
+  local now = clock()
+  local record = load(keys, verb, now)
+  if not record then
+    if plan.origin then return reply_with('not_found', now) end
+    return open(keys, plan, verb, now, nil)
+  end
+  local verdict = verdict_on(keys, plan, verb, record, now)
+  if verdict then return reply_with(verdict, now, record, plan.replyLimit or 65536) end
+  return open(keys, plan, verb, now, record)
+end
+
+verbs.create = create
+end
+
+do
+local function verdict_on(record, request, fence, replace)
+  if record.settledBy == request then return 'duplicate' end
+  if fence and record.fence ~= fence then return 'superseded' end
+  if record.status == 'PENDING' or replace then return nil end
+  return record.status == 'TIMED_OUT' and 'late' or 'already_settled'
+end
+
+local function settle(keys, arguments)
+  local verb, request, status, payload = verb_of(keys, arguments, 5), request_of(arguments[2]), arguments[3], arguments[4]
+  local field = status == 'COMPLETED' and 'result' or (status == 'FAILED' or status == 'CANCELED') and 'error'
+  if not field then refuse('FLOWARG', 'status must be COMPLETED, FAILED or CANCELED') end
+  local inline = integer('inlineBytes', arguments[5], 0, MAX_MS)
+  local given = options_of(arguments, 6, ' fence freshUntil retentionMs replace replyLimit ')
+  local fence = given.fence and fence_of('fence', given.fence)
+  local fresh = given.freshUntil and exact(integer('freshUntil', given.freshUntil, 0, 9007199254740991))
+  local retention = given.retentionMs and integer('retentionMs', given.retentionMs, 1, MAX_MS)
+  local limit = given.replyLimit and integer('replyLimit', given.replyLimit, 0, MAX_MS)
+  if given.replace and (given.replace ~= '1' or not fence) then refuse('FLOWARG', 'replace must be 1 and needs fence') end
+  if fresh and status ~= 'COMPLETED' then refuse('FLOWARG', 'freshUntil goes with COMPLETED only') end
+
+  local now = clock()
+  local record = load(keys, verb, now)
+  if not record then return reply_with('not_found', now) end
+  local verdict = verdict_on(record, request, fence, given.replace)
+  if verdict then return reply_with(verdict, now, record, limit) end
+
+  if record.status ~= 'PENDING' then
+    record.fence = next_fence(record.fence, now)
+    record.result, record.error = nil, nil
+    redis.call('HDEL', keys[1], 'result', 'error', 'freshUntil')
+    redis.call('HSET', keys[1], 'fence', record.fence)
+  end
+  record.freshUntil = fresh
+  if fresh then redis.call('HSET', keys[1], 'freshUntil', fresh) end
+  mark_settled(keys, record, status, now.text, request, field, payload)
+  redis.call('PEXPIREAT', keys[1], exact(now.ms + (retention or retention_of(record.retention, status))))
+  if #payload <= inline then
+    publish(verb, keys[1], record, status, now.text, 'inline', payload)
+  else
+    publish(verb, keys[1], record, status, now.text, 'stored', '')
+  end
+  record[field] = nil
+  return reply_with('applied', now, record)
+end
+
+verbs.settle = settle
+end
+
+do
+local function read(keys, arguments)
+  local verb = verb_of(keys, arguments, 1)
+  local given = options_of(arguments, 2, ' replyLimit ')
+  local limit = given.replyLimit and integer('replyLimit', given.replyLimit, 0, MAX_MS)
+  local now = clock()
+  local record = load(keys, verb, now)
+  if not record then return reply_with('not_found', now) end
+  return reply_with('found', now, record, limit)
+end
+
+verbs.read = read
+end
+
+local MOST_ARGUMENTS = 64
+
+-- Nothing runs unless every call can be told from the next.
+local function check_frame(keys, arguments)
+  if #keys == 0 or #keys % 2 == 1 then refuse('FLOWARG', 'two keys are needed for each call: the record and its timer') end
+  local at = 1
+  for _ = 1, #keys, 2 do
+    if not verbs[arguments[at]] then refuse('FLOWARG', 'verb must be create, settle or read') end
+    at = at + 2 + integer('count', arguments[at + 1], 0, MOST_ARGUMENTS)
+  end
+  if at ~= #arguments + 1 then refuse('FLOWARG', 'the counts do not add up to the number of arguments') end
+end
+
+local function error_of(thrown)
+  if type(thrown) ~= 'table' then return redis.error_reply(tostring(thrown)) end
+  return redis.error_reply(thrown.refusal or thrown.err)
+end
+
+local function batch(keys, arguments)
+  check_frame(keys, arguments)
+  local replies, at = {}, 1
+  for key = 1, #keys, 2 do
+    local last = at + 1 + arguments[at + 1]
+    local ok, reply = pcall(verbs[arguments[at]], { keys[key], keys[key + 1] }, { unpack(arguments, at + 2, last) })
+    replies[#replies + 1] = ok and reply or error_of(reply)
+    at = last + 1
+  end
+  return replies
+end
+
+return answer(batch, KEYS, ARGV)
