@@ -33,5 +33,6 @@ module.exports = {
     project('integration-ioredis5', ['integration'], { '^ioredis$': 'ioredis5' }),
     project('processes', ['processes', 'chaos']),
     project('package', ['package']),
+    project('languages', ['languages']),
   ],
 };

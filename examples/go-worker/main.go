@@ -2,7 +2,7 @@
 //
 //	go-worker -redis redis://localhost:6379 -lua path/to/lua open login state-1 600000
 //	go-worker … wait login state-1
-//	go-worker … complete login state-1 '{"access_token":"t"}'
+//	go-worker … COMPLETED login state-1 '{"access_token":"t"}'
 package main
 
 import (
@@ -79,17 +79,16 @@ func (f Flow) run(ctx context.Context, verb string, args ...any) (Reply, error) 
 
 // Open makes sure that the flow stands.
 func (f Flow) Open(ctx context.Context, timeoutMs, metadata string) (Reply, error) {
-	return f.run(ctx, "create", request(), timeoutMs, metadata)
+	return f.run(ctx, "create", "go."+rand.Text(), timeoutMs, metadata)
 }
 
 // Settle ends the flow, once. The same request id goes with every repetition, so that a lost reply does no harm.
 func (f Flow) Settle(ctx context.Context, status, payload string) (reply Reply, err error) {
-	id := request()
-	for try := 0; try < 5; try++ {
-		reply, err = f.run(ctx, "settle", id, status, payload, inlineBytes)
+	id := "go." + rand.Text()
+	for range 5 {
 		var refused redis.Error
-		if err == nil || errors.As(err, &refused) {
-			return reply, err
+		if reply, err = f.run(ctx, "settle", id, status, payload, inlineBytes); err == nil || errors.As(err, &refused) {
+			break
 		}
 		time.Sleep(pollEvery)
 	}
@@ -163,10 +162,9 @@ func main() {
 	flag.Parse()
 	args := flag.Args()
 	if len(args) < 3 {
-		log.Fatal("usage: go-worker [-redis URL] [-lua FOLDER] open|wait|complete|fail TYPE ID [TIMEOUT_MS|PAYLOAD]")
+		log.Fatal("usage: go-worker [-redis URL] [-lua FOLDER] open|wait|COMPLETED|FAILED|CANCELED TYPE ID [TIMEOUT_MS|PAYLOAD]")
 	}
 	flow := Flow{redis.NewClient(must(redis.ParseURL(*url))), *lua, "flow:{" + args[1] + ":" + args[2] + "}"}
-	defer flow.client.Close()
 	ctx := context.Background()
 	argument := strings.Join(args[3:], " ")
 	switch args[0] {
@@ -175,12 +173,11 @@ func main() {
 	case "wait":
 		status, payload, err := flow.Wait(ctx, func() { fmt.Println("listening") })
 		fmt.Println(must(status, err), payload)
-	case "complete", "fail":
+	case "COMPLETED", "FAILED", "CANCELED":
 		if argument == "-" { // too long for a command line
 			argument = string(must(io.ReadAll(os.Stdin)))
 		}
-		status := map[string]string{"complete": "COMPLETED", "fail": "FAILED"}[args[0]]
-		fmt.Println(must(flow.Settle(ctx, status, argument)).Verdict)
+		fmt.Println(must(flow.Settle(ctx, args[0], argument)).Verdict)
 	}
 }
 
@@ -195,8 +192,6 @@ func isTimeout(err error) bool {
 	var timeout interface{ Timeout() bool }
 	return errors.As(err, &timeout) && timeout.Timeout()
 }
-
-func request() string { return "go." + rand.Text() }
 
 func number(word string) int64 {
 	value, _ := strconv.ParseInt(word, 10, 64)
