@@ -135,5 +135,9 @@ function refusalsOf(verb: string, { positional, options }: Shape): Vector[] {
   const keys = overdue(`${verb} refuses another number of keys`);
   for (const wrong of [[], ['<record>'], ['<record>', '<timer>', '<timer>']])
     keys.refused(verb, good, 'FLOWARG', wrong);
-  return [...list, more, keys];
+  const others = overdue(`${verb} refuses keys that do not belong together`);
+  // The last two would lie in different slots of a cluster, or do.
+  for (const timer of ['<record>', '<timer>x', '<record>:TIMER', 'x:<timer>', '{other}:timer'])
+    others.refused(verb, good, 'FLOWARG', ['<record>', timer]);
+  return [...list, more, keys, others];
 }

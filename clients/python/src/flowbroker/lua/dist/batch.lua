@@ -31,6 +31,7 @@ end
 -- The publish verb, once the number of keys and arguments is right.
 local function verb_of(keys, arguments, least)
   if #keys ~= 2 then refuse('FLOWARG', 'two keys are needed: the record and its timer') end
+  if keys[2] ~= keys[1] .. ':timer' then refuse('FLOWARG', 'the second key must be the first with :timer behind') end
   if #arguments < least then refuse('FLOWARG', string.format('%d arguments are needed, got %d', least, #arguments)) end
   local verb = arguments[1]
   if verb ~= 'PUBLISH' and verb ~= 'SPUBLISH' then refuse('FLOWARG', 'publish must be PUBLISH or SPUBLISH') end
@@ -44,8 +45,7 @@ end
 
 -- Options come as name, value pairs behind the positional arguments, like those of Redis' own commands. `known` has their
 -- names, each between spaces.
-local function options_of(arguments, first, known)
-  local options = {}
+local function add_options(options, arguments, first, known)
   for at = first, #arguments, 2 do
     local name, value = arguments[at], arguments[at + 1]
     if not has_word(known, name) then refuse('FLOWARG', 'unknown option ' .. string.sub(name, 1, 40)) end
@@ -56,8 +56,18 @@ local function options_of(arguments, first, known)
   return options
 end
 
+local NONE = {}
+
+local function options_of(arguments, first, known)
+  if #arguments < first then return NONE end
+  return add_options({}, arguments, first, known)
+end
+
+local present -- the instant of this run, which all calls of a batch share
+
 -- A refusal becomes an error reply that starts with its code; Redis' own errors are passed on as they came.
 local function answer(verb, keys, arguments)
+  present = nil -- a Function library keeps it from the run before
   local ok, reply = pcall(verb, keys, arguments)
   if ok then return reply end
   if type(reply) == 'table' and reply.refusal then return redis.error_reply(reply.refusal) end
@@ -108,10 +118,13 @@ end
 
 -- Now: `ms` for the record's instants, `text` the same as it is written, `micros` for fences.
 local function clock()
-  local time = redis.call('TIME')
-  local micros = time[1] * 1000000 + time[2]
-  local ms = math.floor(micros / 1000)
-  return { ms = ms, text = exact(ms), micros = micros }
+  if not present then
+    local time = redis.call('TIME')
+    local micros = time[1] * 1000000 + time[2]
+    local ms = math.floor(micros / 1000)
+    present = { ms = ms, text = exact(ms), micros = micros }
+  end
+  return present
 end
 
 -- A wake-up that cannot be sent (an ACL without channels) is one that is missed: what was written stands, and pollers find it.
@@ -240,11 +253,13 @@ local function check_options(plan)
 end
 
 local function plan_of(arguments)
-  local plan = options_of(arguments, 5, ' retention owner leaseMs maxAttempts conflict reuse minFreshMs rejectFence origin replyLimit ')
-  if #arguments > 4 then check_options(plan) end
-  plan.request = request_of(arguments[2])
-  plan.timeoutMs = integer('timeoutMs', arguments[3], 1, MAX_MS)
-  plan.metadata = arguments[4]
+  local plan = {
+    request = request_of(arguments[2]), timeoutMs = integer('timeoutMs', arguments[3], 1, MAX_MS), metadata = arguments[4],
+  }
+  if #arguments > 4 then
+    add_options(plan, arguments, 5, ' retention owner leaseMs maxAttempts conflict reuse minFreshMs rejectFence origin replyLimit ')
+    check_options(plan)
+  end
   return plan
 end
 
