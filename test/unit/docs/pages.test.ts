@@ -86,6 +86,9 @@ it('links only to files that are there', () => {
     'docs/errors.md',
     'docs/idempotency.md',
     'docs/recipes.md',
+    'docs/redis-cli.md',
+    'clients/python/README.md',
+    'test/contract/vectors/README.md',
     'examples/README.md',
     ...recipes.map(({ name }) => `examples/${name}/README.md`),
   ]) {
