@@ -101,6 +101,20 @@ def test_polling_finds_the_end_where_the_server_refuses_to_subscribe(
     assert outcome.result(10) == "tokens"
 
 
+def test_an_end_that_nobody_told_of_is_found_by_reading(
+    connect: Callable[..., Client], server: Server, id: str
+) -> None:
+    with Redis.from_url(server.url) as redis:
+        # Settles, but may not publish: as if the message had been lost on the way.
+        redis.execute_command("ACL", "SETUSER", "mute", "on", ">secret", "~*", "+@all", "resetchannels")
+        flows = connect(server.url, reread_ms=100).define("login")
+        _opened, outcome = flows.open(id)
+        until("it listens", lambda: subscribers(redis, id))
+    mute = connect(server.url.replace("//", "//mute:secret@")).define("login")
+    assert mute.complete(id, "tokens").verdict == "applied"
+    assert outcome.result(10) == "tokens"
+
+
 def test_a_commit_in_an_outage_is_made_when_redis_is_back(connect: Callable[..., Client], id: str) -> None:
     server = persistent()
     try:

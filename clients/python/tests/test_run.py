@@ -88,6 +88,30 @@ def test_a_lost_owner_is_followed_by_one_that_waits(client: Client, redis: Redis
     assert lost.define("refresh").complete(id, "zombie", fence=record.fence).verdict == "superseded"
 
 
+def test_an_owner_that_was_stopped_cannot_overwrite_its_successor(client: Client, redis: Redis, id: str) -> None:
+    flows = client.define("refresh", lease_ms=60_000)
+    entered = [threading.Event(), threading.Event()]
+    go = [threading.Event(), threading.Event()]
+
+    def handler(context: Any) -> str:
+        at = context.attempt - 1
+        entered[at].set()
+        assert go[at].wait(10)
+        return f"attempt {context.attempt}"
+
+    stopped = flows.start("run", id, handler)
+    assert entered[0].wait(10)
+    # As if it had been stopped for longer than its lease.
+    redis.hset(f"flow:{{refresh:{id}}}", "leaseUntil", "1")
+    successor = flows.start("run", id, handler)
+    assert entered[1].wait(10)
+    go[0].set()
+    time.sleep(0.1)
+    assert flows.get(id).status == "PENDING"
+    go[1].set()
+    assert [successor.result(10), stopped.result(10)] == ["attempt 2", "attempt 2"]
+
+
 def test_work_that_must_not_run_twice_fails_when_its_owner_is_lost(client: Client, redis: Redis, id: str) -> None:
     flows = client.define("refresh", max_attempts=1)
     lost = flowbroker.Broker(redis)
@@ -220,6 +244,27 @@ async def test_a_canceled_caller_stops_its_handler_and_frees_the_flow(shared: Se
             return context.attempt
 
         assert await flows.run(id, next_handler) == 2
+
+
+async def test_a_caller_who_leaves_before_the_handler_began_does_not_use_up_an_attempt(server: Server, id: str) -> None:
+    async with flowbroker.asyncio.Broker(server.url) as broker:
+        flows = broker.define("refresh", lease_ms=60_000, max_attempts=1)
+
+        async def handler(context: flowbroker.asyncio.RunContext) -> int:
+            return context.attempt
+
+        await flows.get(id)  # connected
+        server.pause()
+        run = asyncio.create_task(flows.run(id, handler))
+        await asyncio.sleep(0.1)  # the create is on its way
+        run.cancel()
+        await asyncio.sleep(0.1)
+        server.resume()
+        with pytest.raises(asyncio.CancelledError):
+            await run
+        record = await flows.get(id)
+        assert record is not None and record.attempt == 1
+        assert await flows.run(id, handler) == 2
 
 
 async def test_a_handler_is_canceled_at_once_when_its_flow_is_canceled(shared: Server, id: str) -> None:

@@ -141,7 +141,7 @@ class Broker:
 
     async def _do(self, step: Step, handler: Handler[Any] | None) -> object:
         if isinstance(step, Call):
-            return await self._call(step)
+            return await (self._call(step) if handler is None or step.verb != "create" else self._ask(step))
         if isinstance(step, Follow):
             return await self._follow(step.wait, self._connection.ear(self._verbs.key(step.wait.flow)))
         if isinstance(step, Handle):
@@ -154,6 +154,23 @@ class Broker:
     async def _call(self, call: Call) -> Reply:
         self._check(call.flow)
         return await self._connection.run(call)
+
+    async def _ask(self, call: Call) -> Reply:
+        """A create that may make this process the owner: a caller who leaves meanwhile must not leave the flow owned."""
+        asking = asyncio.ensure_future(self._call(call))
+        try:
+            return await asyncio.shield(asking)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._disown(call, asking))
+            raise
+
+    async def _disown(self, call: Call, asking: asyncio.Future[Reply]) -> None:
+        try:
+            reply = await asking
+            if reply.record is not None and reply.verdict in ("created", "taken_over"):
+                await self._connection.run(self._verbs.release(call.flow, reply.record.fence, unbegun=1))
+        except FlowError:
+            pass  # it never became the owner, or is followed by another when the lease ends
 
     async def _follow(self, wait: Wait, ear: Ear) -> Ending:
         """Drives a wait to its end: listen first, then read, and read again whatever happens."""

@@ -111,10 +111,11 @@ def parse_reply(reply: object) -> Reply:
     words = reply[1].decode("latin-1").split(" ")
     if words[0] != "1":
         raise FlowRecordError(f"a script gave a reply of the unknown version {words[0]}")
-    stored = None
-    if len(reply) > 2:
-        stored = _stored(words, reply[2], reply[3] if len(reply) > 3 else None)
-    return Reply(reply[0].decode("latin-1"), int(words[1]), stored)
+    try:
+        stored = _stored(words, reply[2], reply[3] if len(reply) > 3 else None) if len(reply) > 2 else None
+        return Reply(reply[0].decode("latin-1"), int(words[1]), stored)
+    except (ValueError, IndexError) as error:
+        raise FlowRecordError(f"a script gave a head that cannot be read: {' '.join(words)[:80]}") from error
 
 
 def _stored(words: list[str], metadata: bytes, payload: bytes | None) -> Stored:

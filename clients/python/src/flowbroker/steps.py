@@ -80,8 +80,8 @@ class Verbs:
     def renew(self, flow: FlowName, fence: int, lease_ms: int) -> Call:
         return self._call("renew", flow, [str(fence), self.broker_id, str(lease_ms)], {})
 
-    def release(self, flow: FlowName, fence: int) -> Call:
-        return self._call("release", flow, [self.request(), str(fence), self.broker_id], {})
+    def release(self, flow: FlowName, fence: int, **options: object) -> Call:
+        return self._call("release", flow, [self.request(), str(fence), self.broker_id], options)
 
     def read(self, flow: FlowName) -> Call:
         return self._call("read", flow, [], {})
