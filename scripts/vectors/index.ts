@@ -1,6 +1,7 @@
 import { batches } from './batches';
 import { createCells, deleteCells, ownerCells, readCells, settleCells } from './cells';
 import { foreign } from './foreign';
+import { generations } from './generations';
 import { mainPath } from './main-path';
 import { refusals } from './refusals';
 import { replays } from './replays';
@@ -19,6 +20,7 @@ const FILES: Readonly<Record<string, () => Vector[]>> = {
   refusals,
   foreign,
   batches,
+  generations,
 };
 
 /** The vector files by name, one step a line. */

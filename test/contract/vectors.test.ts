@@ -8,7 +8,7 @@ import { type VectorFile } from '../../scripts/vectors/vector.js';
 import { manifest } from '../../src/contract/index.js';
 import { Subscriber } from './helpers/subscriber.js';
 import { VARIANTS } from './helpers/variants.js';
-import { Coverage } from './vectors-runner/coverage.js';
+import { Coverage, type StateTable } from './vectors-runner/coverage.js';
 import { play, type Player } from './vectors-runner/play.js';
 
 const FOLDER = join(__dirname, 'vectors');
@@ -56,8 +56,10 @@ describe.each(HOW)('the vectors, by $name', (variant) => {
   });
 
   describe('leave nothing out:', () => {
-    it('every cell of the state table on the contract page is entered', () => {
-      expect(coverage.missingCells(tableRows())).toEqual([]);
+    it('every cell of the state tables on the contract page is entered', () => {
+      const tables = stateTables();
+      expect(tables).toHaveLength(2);
+      for (const table of tables) expect(coverage.missingCells(table)).toEqual([]);
     });
 
     it('every verdict of the manifest is answered', () => {
@@ -86,14 +88,17 @@ async function loaded(client: Redis, variant: (typeof HOW)[number]): Promise<Pla
     variant.name === 'FCALL' ? ['FCALL', `flowbroker_${verb}`] : ['EVALSHA', shas.get(verb) ?? verb];
 }
 
-/** The first column of the state table. "any, past the deadline" is not a row but a state of every other. */
-function tableRows(): string[] {
+/** The state tables of the contract page. "any, past the deadline" is not a row but a state of every other. */
+function stateTables(): StateTable[] {
   const page = readFileSync(join(__dirname, '../../docs/contract.md'), 'utf8');
-  const [, table = ''] = /^\| operation ↓ .*\n\|[-|]*\n((?:\|.*\n)+)/m.exec(page) ?? [];
-  const rows = table
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => line.split('|')[1]!.trim());
-  expect(rows.length).toBeGreaterThan(9);
-  return rows.filter((row) => !row.startsWith('any'));
+  return [...page.matchAll(/^\| operation ↓ [^|]*\|(.*)\|\n\|[-|]*\n((?:\|.*\n)+)/gm)].map(
+    ([, head, body]) => ({
+      columns: head!.split('|').map((cell) => cell.trim()),
+      rows: body!
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => line.split('|')[1]!.trim())
+        .filter((row) => !row.startsWith('any')),
+    }),
+  );
 }

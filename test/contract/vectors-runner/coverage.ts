@@ -3,13 +3,25 @@ import { type Manifest } from '../../../src/contract/index.js';
 import { type CallStep } from '../../../scripts/vectors/vector.js';
 import { hashOf, type Fields } from '../helpers/flow.js';
 
-const STATES = ['ABSENT', 'open', 'owned', 'lapsed', 'terminal', 'past the deadline'] as const;
 /** Arguments of which any bytes are good. */
 const OPAQUE = ['metadata', 'payload'];
-const TERMINAL = ['COMPLETED', 'FAILED', 'CANCELED', 'TIMED_OUT'];
+/** What the columns of a state table stand for. Past the deadline is a row there, but a state here. */
+const STATES: Readonly<Record<string, readonly string[]>> = {
+  terminal: ['COMPLETED', 'FAILED', 'CANCELED', 'TIMED_OUT', 'past the deadline'],
+};
 
-/** The row of the state table, as the contract page names it, that a call belongs to. */
-function rowOf({ call, args }: CallStep): string {
+/** The row of a state table, as the contract page names it, that a call belongs to. */
+function rowOf({ call, args }: CallStep, record: Fields | undefined): string {
+  if (call === 'free') {
+    const holder = record === undefined ? 'owner-1' : (record['owner'] ?? record['freed']);
+    return args[1] === holder ? 'free, by its owner' : 'free, by another';
+  }
+  if (call === 'acquire') {
+    const expects = args[args.indexOf('expectedGeneration') + 1];
+    const another = args.includes('expectedGeneration') && expects !== (record?.['generation'] ?? '0');
+    return another ? 'acquire, another `expectedGeneration`' : 'acquire';
+  }
+
   const options = new Map<unknown, unknown>();
   const first = { create: 4, settle: 5, delete: 2 }[call] ?? args.length;
   for (let at = first; at < args.length; at += 2) options.set(args[at], args[at + 1]);
@@ -24,10 +36,20 @@ function rowOf({ call, args }: CallStep): string {
 
 function stateOf(record: Fields | undefined, now: number): string {
   if (!record) return 'ABSENT';
+  if (record['generation'] !== undefined) {
+    if (record['owner'] === undefined) return 'free';
+    return Number(record['leaseUntil']) <= now ? 'lapsed' : 'held';
+  }
   if (record['status'] !== 'PENDING') return record['status']!;
   if (Number(record['deadlineAt']) <= now) return 'past the deadline';
   if (record['leaseUntil'] === undefined) return 'open';
   return Number(record['leaseUntil']) <= now ? 'lapsed' : 'owned';
+}
+
+/** A state table of the contract page: its first column and its head. */
+export interface StateTable {
+  readonly rows: readonly string[];
+  readonly columns: readonly string[];
 }
 
 /** What the vectors touch of the contract, as it was observed while they ran. */
@@ -49,7 +71,7 @@ export class Coverage {
       const record = hashOf(hash);
       const now = Number(time[0]) * 1000 + Math.floor(Number(time[1]) / 1000);
       return (verdict) => {
-        this.#cells.add(`${rowOf(step)} | ${stateOf(record, now)}`);
+        this.#cells.add(`${rowOf(step, record)} | ${stateOf(record, now)}`);
         this.#note(step, key, verdict);
       };
     };
@@ -62,9 +84,9 @@ export class Coverage {
     this.#requests.set(key, seen.add(sent));
   }
 
-  /** Cells of the state table that no vector entered. `rows` are the table's first column. */
-  missingCells(rows: readonly string[]): string[] {
-    const states = STATES.flatMap((state) => (state === 'terminal' ? TERMINAL : [state]));
+  /** Cells of a state table that no vector entered. */
+  missingCells({ rows, columns }: StateTable): string[] {
+    const states = columns.flatMap((column) => STATES[column] ?? [column]);
     return rows
       .flatMap((row) => states.map((state) => `${row} | ${state}`))
       .filter((cell) => !this.#cells.has(cell));

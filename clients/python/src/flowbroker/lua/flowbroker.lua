@@ -226,6 +226,42 @@ local function set_timer(keys, record, now)
   redis.call('SET', keys[2], '1', 'PXAT', at)
 end
 
+-- The record of a generation lease: a hash with readable fields. Who holds it is there while it is held.
+
+local KEEP_MS = 86400000 -- a generation survives its last holder by a day
+
+local function check_hold(hold)
+  local numbers = (hold.generation or '?') .. ' ' .. (hold.fence or '?') .. ' ' .. (hold.leaseUntil or '0')
+  if not string.find(numbers, '^%d+ %d+ %d+$') or #hold.generation > 16 or #hold.fence > 16 or #(hold.leaseUntil or '') > 16
+    or (hold.owner == nil) ~= (hold.leaseUntil == nil) or not string.find(hold.owner or '-', '^%S+$') then
+    refuse('FLOWTYPE', 'the lease lacks a field or has one that cannot be read')
+  end
+end
+
+-- Generation 0 where nothing stands.
+local function load_hold(keys)
+  local list = typed(redis.pcall('HGETALL', keys[1]), 'lease')
+  if #list == 0 then return { generation = '0', fence = '0' }, false end
+  local hold = {}
+  for at = 1, #list, 2 do hold[list[at]] = list[at + 1] end
+  if hold.v == nil then refuse('FLOWTYPE', 'the lease key holds a hash that is no lease') end
+  if hold.v ~= '1' then refuse('FLOWVERSION', 'the lease has version ' .. string.sub(hold.v, 1, 40) .. ', this script knows 1') end
+  check_hold(hold)
+  return hold, true
+end
+
+local function is_held(hold, now)
+  return hold.owner ~= nil and tonumber(hold.leaseUntil) > now.ms
+end
+
+-- Reply: verdict, and the head: `1 <now> <generation> <fence> <leaseUntil> <owner> <advancing>`, `-` for what it does not have.
+-- A lease that ran out is shown as free.
+local function hold_reply(verdict, now, hold)
+  local held = is_held(hold, now)
+  local holder = held and hold.leaseUntil .. ' ' .. hold.owner .. ' ' .. (hold.advancing or '0') or '- - -'
+  return { verdict, '1 ' .. now.text .. ' ' .. hold.generation .. ' ' .. hold.fence .. ' ' .. holder }
+end
+
 local verbs = {}
 
 do
@@ -670,4 +706,114 @@ local function batch(keys, arguments)
 end
 
 redis.register_function('flowbroker_batch', function(keys, arguments) return answer(batch, keys, arguments) end)
+end
+
+do
+-- acquire: takes a generation lease if nobody holds it, and if its generation is still the one that the caller knows.
+--
+-- KEYS[1] lease    flow:{@lease:<name>}, also the channel
+-- KEYS[2] timer    flow:{@lease:<name>}:timer
+-- ARGV[1] publish  PUBLISH, or SPUBLISH in Cluster
+-- ARGV[2] owner    token of this acquisition: the same each time it is sent, never used for another
+-- ARGV[3] leaseMs  how long it is held, if it is not freed before
+-- ARGV[4…] options name, value pairs:
+--   expectedGeneration  take it only while the generation is this one
+--   advanceGeneration   1: the generation grows by one, for everybody who knows an older one to be refused from now on
+--
+-- Replies: verdict, head; see the contract.
+--   acquired  the lease is the caller's until leaseUntil; the generation is shown, advanced if it was asked for
+--   held      somebody else holds it, until leaseUntil
+--   stale     the generation is not the expected one
+--   over      this owner had it before and freed it
+--
+-- Invariant: one holder at a time; a generation never shrinks, and survives its last holder by 24 hours. Replayed, it takes nothing twice.
+
+local function acquire(keys, arguments)
+  verb_of(keys, arguments, 3)
+  local owner, lease = token('owner', arguments[2]), integer('leaseMs', arguments[3], 1, MAX_MS)
+  local given = options_of(arguments, 4, ' expectedGeneration advanceGeneration ')
+  local expected = given.expectedGeneration and integer('expectedGeneration', given.expectedGeneration, 0, 9007199254740991)
+  if given.advanceGeneration and given.advanceGeneration ~= '1' then refuse('FLOWARG', 'advanceGeneration must be 1') end
+  local now = clock()
+  local hold = load_hold(keys)
+  if hold.owner == owner then return hold_reply('acquired', now, hold) end
+  if hold.freed == owner then return hold_reply('over', now, hold) end
+  if expected and tonumber(hold.generation) ~= expected then return hold_reply('stale', now, hold) end
+  if is_held(hold, now) then return hold_reply('held', now, hold) end
+  -- The timer of a lease that is free is not there; whatever is there must be one that this script may replace.
+  typed(redis.pcall('GET', keys[2]), 'timer')
+  if given.advanceGeneration then hold.generation = exact(hold.generation + 1) end
+  hold.fence, hold.owner, hold.leaseUntil = next_fence(hold.fence, now), owner, exact(now.ms + lease)
+  hold.advancing = given.advanceGeneration or '0'
+  redis.call('HSET', keys[1], 'v', '1', 'generation', hold.generation, 'fence', hold.fence, 'owner', owner,
+    'leaseUntil', hold.leaseUntil, 'advancing', hold.advancing)
+  redis.call('PEXPIREAT', keys[1], exact(now.ms + lease + KEEP_MS))
+  redis.call('SET', keys[2], '1', 'PXAT', hold.leaseUntil)
+  return hold_reply('acquired', now, hold)
+end
+
+verbs.acquire = acquire
+redis.register_function('flowbroker_acquire', function(keys, arguments) return answer(acquire, keys, arguments) end)
+end
+
+do
+-- free: the holder gives a generation lease back; those who wait for it are told.
+--
+-- KEYS[1] lease    flow:{@lease:<name>}, also the channel
+-- KEYS[2] timer    flow:{@lease:<name>}:timer
+-- ARGV[1] publish  PUBLISH, or SPUBLISH in Cluster
+-- ARGV[2] owner    the token that acquire was given
+--
+-- Replies: verdict, head; see the contract.
+--   freed       the lease is no longer this owner's: by this call, or before it (then nobody is told again)
+--   superseded  another holds it, or this owner never did
+--   not_found   nothing stands there
+--
+-- Invariant: the generation stays, for another 24 hours; only the hold ends. Replayed, it answers as it did the first time.
+
+local function free(keys, arguments)
+  local verb, owner = verb_of(keys, arguments, 2), token('owner', arguments[2])
+  if #arguments > 2 then refuse('FLOWARG', 'free takes 2 arguments') end
+  local now = clock()
+  local hold, stands = load_hold(keys)
+  if not stands then return hold_reply('not_found', now, hold) end
+  if hold.freed == owner then return hold_reply('freed', now, hold) end
+  if hold.owner ~= owner then return hold_reply('superseded', now, hold) end
+  local live = is_held(hold, now)
+  redis.call('HDEL', keys[1], 'owner', 'leaseUntil', 'advancing')
+  redis.call('HSET', keys[1], 'freed', owner)
+  redis.call('PEXPIREAT', keys[1], exact(now.ms + KEEP_MS))
+  redis.call('DEL', keys[2])
+  hold.owner, hold.leaseUntil = nil, nil
+  if live then publish(verb, keys[1], { origin = '1', fence = hold.fence }, 'RELEASED', now.text, 'inline', '') end
+  return hold_reply('freed', now, hold)
+end
+
+verbs.free = free
+redis.register_function('flowbroker_free', function(keys, arguments) return answer(free, keys, arguments) end)
+end
+
+do
+-- generation: a generation lease as it stands. It writes nothing.
+--
+-- KEYS[1] lease    flow:{@lease:<name>}, also the channel
+-- KEYS[2] timer    flow:{@lease:<name>}:timer
+-- ARGV[1] publish  PUBLISH, or SPUBLISH in Cluster
+--
+-- Replies: verdict, head; see the contract.
+--   found      the generation, and who holds it if somebody does
+--   not_found  nothing stands there: generation 0
+--
+-- Invariant: a lease that ran out is never shown as held.
+
+local function generation(keys, arguments)
+  verb_of(keys, arguments, 1)
+  if #arguments > 1 then refuse('FLOWARG', 'generation takes 1 argument') end
+  local now = clock()
+  local hold, stands = load_hold(keys)
+  return hold_reply(stands and 'found' or 'not_found', now, hold)
+end
+
+verbs.generation = generation
+redis.register_function('flowbroker_generation', function(keys, arguments) return answer(generation, keys, arguments) end)
 end
