@@ -48,8 +48,8 @@ export const TOOLCHAINS: Readonly<Record<Language, Toolchain>> = {
     ],
   },
   go: {
-    name: 'Go 1.24',
-    advice: 'install Go, 1.24 or newer',
+    name: 'Go 1.26',
+    advice: 'install Go, 1.26 or newer',
     probe: ['go', 'version'],
     prepare: [
       ['go', 'vet', '-C', join(ROOT, 'test', 'languages', 'go'), '.'],
