@@ -10,6 +10,8 @@ async function testPython(): Promise<void> {
   const engine = await findEngine();
   if (engine.kind !== 'binary')
     throw new Error('the Python tests need a redis-server on PATH, not in Docker');
+  run([PYTHON, '-m', 'ruff', 'check'], {}, CLIENT);
+  run([PYTHON, '-m', 'ruff', 'format', '--check'], {}, CLIENT);
   run([PYTHON, '-m', 'mypy'], {}, CLIENT);
   run([PYTHON, '-m', 'pytest', '-q'], { ...engine.env, REDIS_SERVER: engine.file }, CLIENT);
 }

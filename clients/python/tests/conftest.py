@@ -5,9 +5,8 @@ import time
 from typing import Any, Callable, Iterator
 
 import pytest
-from redis import Redis
-
 from both import Asyncio, Blocking, Client
+from redis import Redis
 from server import Server
 
 

@@ -6,13 +6,13 @@ import threading
 from typing import Any, Callable
 
 import pytest
-from redis import Redis
-
-import flowbroker
 from both import Client
 from conftest import until
-from flowbroker import RemoteError
+from redis import Redis
 from server import Server
+
+import flowbroker
+from flowbroker import RemoteError
 
 
 class Refused(Exception):
@@ -33,7 +33,9 @@ def test_create_says_whether_the_flow_was_there(client: Client, id: str) -> None
     assert flows.create(id, conflict="supersede").record.fence > first.record.fence
 
 
-@pytest.mark.parametrize("result", [None, "", 0, False, [], {}, "Ærøskøbing 東京 😀", {"a": [1, 2.5, None]}, "x" * 1_000_000])
+@pytest.mark.parametrize(
+    "result", [None, "", 0, False, [], {}, "Ærøskøbing 東京 😀", {"a": [1, 2.5, None]}, "x" * 1_000_000]
+)
 def test_a_result_comes_back_as_it_was(client: Client, id: str, result: Any) -> None:
     flows = client.define("login")
     _opened, outcome = flows.open(id)

@@ -6,11 +6,10 @@ from typing import Any, Callable, Iterator
 
 import pytest
 import redis.asyncio
-from redis import Redis
-from redis.cluster import RedisCluster
-
 from both import Asyncio, Blocking
 from conftest import until
+from redis import Redis
+from redis.cluster import RedisCluster
 from server import Server
 
 

@@ -4,16 +4,18 @@ import base64
 from typing import Any
 
 import pytest
+from both import Client
 
 import flowbroker
-from both import Client
 from flowbroker.codec import JsonCodec, Place
 from flowbroker.sealed import SealedCodec
 
 PLACE = Place("login", "user-1", "result")
 KEYS: dict[str, bytes | str] = {"old": bytes(32), "new": base64.b64encode(bytes(range(32))).decode()}
 # Sealed by the Node library with these keys, for this place: {"name":"Zoë","n":[1,null]}
-FROM_NODE = bytes.fromhex("01036e65772be723554133b47d66c42543b2e67fe703952aa34fe0b4d6a9fc272c252c382542f8d1eeda94d7b43e2d3c328ec0928428048a3b7a2ff1b2")
+FROM_NODE = bytes.fromhex(
+    "01036e65772be723554133b47d66c42543b2e67fe703952aa34fe0b4d6a9fc272c252c382542f8d1eeda94d7b43e2d3c328ec0928428048a3b7a2ff1b2"
+)
 
 
 def test_json_is_written_as_node_writes_it() -> None:

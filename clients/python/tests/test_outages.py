@@ -6,12 +6,12 @@ import threading
 from typing import Any, Callable
 
 import pytest
-from redis import Redis
-
-import flowbroker
 from both import Client
 from conftest import until
+from redis import Redis
 from server import Server
+
+import flowbroker
 
 
 def persistent() -> Server:
@@ -62,9 +62,7 @@ def test_a_server_that_forgot_the_flow_ends_its_waits_as_deleted(
         outcome.result(10)
 
 
-def test_a_frozen_server_is_unavailable_and_thawed_goes_on(
-    connect: Callable[..., Client], server: Server, id: str
-) -> None:
+def test_a_frozen_server_is_unavailable_and_thawed_goes_on(connect: Callable[..., Client], server: Server, id: str) -> None:
     flows = connect(server.url, command_timeout_ms=200).define("login")
     _opened, outcome = flows.open(id)
     server.pause()
@@ -101,9 +99,7 @@ def test_polling_finds_the_end_where_the_server_refuses_to_subscribe(
     assert outcome.result(10) == "tokens"
 
 
-def test_an_end_that_nobody_told_of_is_found_by_reading(
-    connect: Callable[..., Client], server: Server, id: str
-) -> None:
+def test_an_end_that_nobody_told_of_is_found_by_reading(connect: Callable[..., Client], server: Server, id: str) -> None:
     with Redis.from_url(server.url) as redis:
         # Settles, but may not publish: as if the message had been lost on the way.
         redis.execute_command("ACL", "SETUSER", "mute", "on", ">secret", "~*", "+@all", "resetchannels")

@@ -9,7 +9,6 @@ import venv
 from pathlib import Path
 
 import pytest
-
 from server import Server
 
 ROOT = Path(__file__).parents[1]
@@ -44,7 +43,13 @@ print(all(flowbroker.contract.script(verb).sha1 == one["sha1"] for verb, one in 
 """
     assert run(str(python), "-c", program) == "True\n"
     installed = run(str(python), "-m", "pip", "list", "--format=freeze")
-    assert {line.split("==")[0] for line in installed.split()} <= {"flowbroker", "redis", "pip", "setuptools", "async-timeout"}
+    assert {line.split("==")[0] for line in installed.split()} <= {
+        "flowbroker",
+        "redis",
+        "pip",
+        "setuptools",
+        "async-timeout",
+    }
 
 
 def test_the_examples_of_the_readme_run(python: Path, shared: Server) -> None:

@@ -8,13 +8,13 @@ import time
 from typing import Any, Callable
 
 import pytest
+from both import Client
+from conftest import until
 from redis import Redis
+from server import Server
 
 import flowbroker
 import flowbroker.asyncio
-from both import Client
-from conftest import until
-from server import Server
 
 
 def test_one_of_many_callers_runs_the_handler_and_all_get_its_result(

@@ -6,7 +6,6 @@ from typing import Any, Iterator
 
 import pytest
 from redis import Redis
-
 from server import Server
 from vectors import Runner
 

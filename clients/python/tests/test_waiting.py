@@ -9,6 +9,7 @@ import pytest
 from flowbroker.contract import Reply, Stored, parse_message, parse_reply
 from flowbroker.errors import (
     FlowDeletedError,
+    FlowError,
     FlowName,
     FlowNotFoundError,
     FlowRecordError,
@@ -38,11 +39,16 @@ def told(wait: Wait, event: str, origin: int = 500, payload: bytes = b"2", form:
     return wait
 
 
+def error_of(wait: Wait) -> FlowError | None:
+    assert wait.ending is not None
+    return wait.ending.error
+
+
 def test_a_message_of_its_origin_ends_it() -> None:
     ending = told(bound(), "COMPLETED").ending
     assert ending is not None and ending.settlement is not None and ending.settlement.payload == b"2"
-    assert isinstance(getattr(told(bound(), "SUPERSEDED").ending, "error"), FlowSupersededError)
-    assert isinstance(getattr(told(bound(), "DELETED").ending, "error"), FlowDeletedError)
+    assert isinstance(error_of(told(bound(), "SUPERSEDED")), FlowSupersededError)
+    assert isinstance(error_of(told(bound(), "DELETED")), FlowDeletedError)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +77,7 @@ def test_older_readings_are_no_news_and_a_larger_origin_supersedes() -> None:
     wait.read(Reply("found", NOW - 1, replace(DONE, origin=499)), 1)
     assert wait.ending is None
     wait.read(Reply("found", NOW + 1, replace(PENDING, origin=501)), 1)
-    assert isinstance(getattr(wait.ending, "error"), FlowSupersededError)
+    assert isinstance(error_of(wait), FlowSupersededError)
 
 
 def test_not_found_counts_only_if_it_is_later_than_the_first_reading() -> None:
@@ -79,10 +85,10 @@ def test_not_found_counts_only_if_it_is_later_than_the_first_reading() -> None:
     wait.read(Reply("not_found", NOW, None), 1)
     assert (wait.must_read, wait.ending) == (True, None)
     wait.read(Reply("not_found", NOW + 1, None), 1)
-    assert isinstance(getattr(wait.ending, "error"), FlowDeletedError)
+    assert isinstance(error_of(wait), FlowDeletedError)
     first = Wait(FLOW, BrokerOptions(), 0)
     first.read(Reply("not_found", NOW, None), 0)
-    assert isinstance(getattr(first.ending, "error"), FlowNotFoundError)
+    assert isinstance(error_of(first), FlowNotFoundError)
 
 
 def test_a_payload_that_was_left_out_is_read() -> None:
@@ -119,26 +125,39 @@ def test_only_the_first_reading_must_be_answered() -> None:
     error = FlowUnavailableError("no answer", FLOW)
     first = Wait(FLOW, BrokerOptions(), 0)
     first.failed(error, 0)
-    assert getattr(first.ending, "error") is error
+    assert error_of(first) is error
     wait = bound(record=replace(PENDING, deadline_at=NOW + 2_000))
     wait.failed(error, 1)
     wait.failed(error, 2.1)
     assert wait.ending is None and wait.patience(2.1) > 0.3
     wait.failed(error, 3)
-    assert "deadline" in str(getattr(wait.ending, "error"))
+    assert "deadline" in str(error_of(wait))
     refused = bound()
     refused.failed(FlowRecordError("FLOWTYPE", FLOW), 1)
-    assert isinstance(getattr(refused.ending, "error"), FlowRecordError)
+    assert isinstance(error_of(refused), FlowRecordError)
 
 
 def test_its_own_limit_ends_it_whatever_it_hears() -> None:
     wait = bound()
     wait.limit(0, 50)
     told(wait, "RELEASED")
-    assert isinstance(getattr(wait.ending, "error"), FlowWaitTimeoutError)
+    assert isinstance(error_of(wait), FlowWaitTimeoutError)
 
 
-@pytest.mark.parametrize("reply", [None, [], [b"found"], [b"found", b"2 1"], ["found", "1 1"], [b"f", b"1 1 DONE", b""], [b"f", b"1"], [b"f", b"1 x"], [b"f", b"1 1 PENDING 1", b""]])
+@pytest.mark.parametrize(
+    "reply",
+    [
+        None,
+        [],
+        [b"found"],
+        [b"found", b"2 1"],
+        ["found", "1 1"],
+        [b"f", b"1 1 DONE", b""],
+        [b"f", b"1"],
+        [b"f", b"1 x"],
+        [b"f", b"1 1 PENDING 1", b""],
+    ],
+)
 def test_a_reply_of_another_shape_or_version_is_a_record_error(reply: object) -> None:
     with pytest.raises(FlowRecordError):
         parse_reply(reply)

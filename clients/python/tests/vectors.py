@@ -98,7 +98,7 @@ class Runner:
         if isinstance(expected, list):
             if not isinstance(came, list) or len(came) != len(expected):
                 raise Mismatch(f"expected {expected}, got {came}")
-            for each, part in zip(expected, came):
+            for each, part in zip(expected, came, strict=True):
                 self.match(names, each, part)
         elif isinstance(expected, dict) and "error" in expected:
             if not isinstance(came, ResponseError) or str(came).split(" ")[0] != expected["error"]:
@@ -130,7 +130,7 @@ class Runner:
         told = self.told(names[b"record"])
         if len(told) != len(step.get("told", [])):
             raise Mismatch(f"expected the messages {step.get('told')}, got {told}")
-        for expected, came in zip(step.get("told", []), told):
+        for expected, came in zip(step.get("told", []), told, strict=True):
             names.match(expected, came)
 
     def contents(self, names: Bindings) -> list[Any]:

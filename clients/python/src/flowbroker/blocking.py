@@ -33,9 +33,7 @@ class Connection:
             seconds = options.command_timeout_ms / 1000
             # A connection that idled too long may be gone: tried once more, with the same request id.
             retry = Retry(NoBackoff(), 1)
-            self.client: Client = Redis.from_url(
-                redis, socket_timeout=seconds, socket_connect_timeout=seconds, retry=retry
-            )
+            self.client: Client = Redis.from_url(redis, socket_timeout=seconds, socket_connect_timeout=seconds, retry=retry)
         elif isinstance(redis, (Redis, RedisCluster)):
             self.client = redis
         else:
@@ -156,5 +154,3 @@ class Ear:
         self.close()
         self._retry_at = time.monotonic() + self._retry
         return Heard.DEAF
-
-

@@ -163,9 +163,7 @@ class Definition:
         reply: Reply = yield self.verbs.read(flow)
         return None if reply.record is None else self.payloads.record(flow, reply.record)
 
-    def delete(
-        self, flow: FlowName, fence: int | None, statuses: Collection[str] | None
-    ) -> Steps[DeleteResult[Any, Any]]:
+    def delete(self, flow: FlowName, fence: int | None, statuses: Collection[str] | None) -> Steps[DeleteResult[Any, Any]]:
         words = None if statuses is None else status_list("statuses", statuses, STATUSES)
         reply: Reply = yield self.verbs.delete(flow, fence=fence_or_none("fence", fence), statuses=words)
         record = None if reply.record is None else self.payloads.record(flow, reply.record)
@@ -200,4 +198,3 @@ class Definition:
             return SettleResult("not_found", None)
         sent = payload if reply.verdict == "applied" else None
         return SettleResult(reply.verdict, self.payloads.record(flow, reply.record, sent))  # type: ignore[arg-type]
-

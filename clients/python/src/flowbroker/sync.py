@@ -3,47 +3,27 @@
 from __future__ import annotations
 
 import functools
-import threading
 import time
-from dataclasses import dataclass, field
 from typing import Any, Callable, Collection, Concatenate, Generic, Literal, Mapping, ParamSpec, TypeVar
 
 from . import running
-from .blocking import Client, Connection, Ear
+from .blocking_steps import Performer, RunContext
 from .codec import Codec
-from .contract import Reply, check_id
-from .errors import FlowClosedError, FlowError, FlowInvalidArgumentError, FlowName
-from .options import MAX_MS, BrokerOptions, FlowOptions, ms_or_none, whole_number
+from .contract import check_id
+from .errors import FlowClosedError, FlowInvalidArgumentError, FlowName
+from .options import MAX_MS, FlowOptions, ms_or_none, whole_number
 from .records import CreateResult, DeleteResult, FlowRecord, RunResult, SettleResult
-from .running import Attempt, Handled
-from .steps import Call, Definition, Follow, Handle, Pause, Step, Steps, Verbs
-from .waiting import Ending, Heard, Wait
+from .steps import Definition
+from .waiting import Heard, Wait
+
+__all__ = ["Broker", "Flows", "Opened", "RunContext"]
 
 T = TypeVar("T")
 M = TypeVar("M")
-R = TypeVar("R")
 P = ParamSpec("P")
 
-# A wait looks this often whether its broker was closed.
-_GLANCE = 0.5
 
-
-@dataclass(frozen=True)
-class RunContext:
-    """What a handler of ``run`` is given."""
-
-    #: This attempt's fence: pass it on to whatever can refuse an older one. 0 where ``coordinated`` is False.
-    fence: int
-    #: 1 for the first run of the handler, 2 for the first takeover, and so on.
-    attempt: int
-    #: False only when Redis was unreachable and the caller chose ``on_unavailable="run"``.
-    coordinated: bool
-    #: Set when the work is no longer this process's to do: the lease was lost, the flow was settled, superseded or deleted
-    #: elsewhere, or the broker closes. Noticed when the lease is renewed, at a third of it.
-    lost: threading.Event = field(default_factory=threading.Event)
-
-
-class Broker:
+class Broker(Performer):
     """A broker over one Redis, for threads. Define types of flows on it, close it when done.
 
     ``redis`` is a URL, or a ``Redis`` or ``RedisCluster`` of yours (without ``decode_responses``), which is borrowed and never
@@ -54,14 +34,6 @@ class Broker:
 
     >>> broker = Broker("redis://localhost:6379")  # doctest: +SKIP
     """
-
-    def __init__(self, redis: str | Client, **options: Any) -> None:
-        self._options = BrokerOptions(**options)
-        self._connection = Connection(redis, self._options)
-        self._verbs = Verbs(self._options, "SPUBLISH" if self._connection.sharded else "PUBLISH")
-        self._closed = False
-        self._running: dict[Attempt, RunContext] = {}
-        self._idle = threading.Condition()
 
     @property
     def id(self) -> str:
@@ -111,100 +83,6 @@ class Broker:
 
     def __exit__(self, *_error: object) -> None:
         self.close()
-
-    def _check(self, flow: FlowName | None = None) -> None:
-        if self._closed:
-            raise FlowClosedError("the broker is closed", flow)
-
-    def _perform(self, steps: Steps[R], handler: Callable[[RunContext], Any] | None = None) -> R:
-        try:
-            step = next(steps)
-            while True:
-                try:
-                    came = self._do(step, handler)
-                except FlowError as error:
-                    step = steps.throw(error)
-                else:
-                    step = steps.send(came)
-        except StopIteration as end:
-            result: R = end.value
-            return result
-
-    def _do(self, step: Step, handler: Callable[[RunContext], Any] | None) -> object:
-        if isinstance(step, Call):
-            return self._call(step)
-        if isinstance(step, Follow):
-            ear = self._connection.ear(self._verbs.key(step.wait.flow))
-            return self._follow(step.wait, ear)
-        if isinstance(step, Handle):
-            assert handler is not None
-            return self._handle(step.attempt, handler)
-        assert isinstance(step, Pause)
-        time.sleep(step.ms / 1000)
-        return None
-
-    def _call(self, call: Call) -> Reply:
-        self._check(call.flow)
-        return self._connection.run(call)
-
-    def _follow(self, wait: Wait, ear: Ear) -> Ending:
-        """Drives a wait to its end: listen first, then read, and read again whatever happens."""
-        try:
-            while wait.ending is None:
-                if wait.must_read:
-                    try:
-                        wait.read(self._call(self._verbs.read(wait.flow)), time.monotonic())
-                    except FlowError as error:
-                        wait.failed(error, time.monotonic())
-                    continue
-                self._check(wait.flow)
-                event = ear.hear(min(wait.patience(time.monotonic()), _GLANCE))
-                wait.heard(event, time.monotonic())
-            return wait.ending
-        finally:
-            ear.close()
-
-    def _handle(self, attempt: Attempt, handler: Callable[[RunContext], Any]) -> Handled:
-        record = attempt.record
-        context = RunContext(attempt.fence, record.attempt if record else 1, record is not None)
-        over = threading.Event()
-        with self._idle:
-            self._running[attempt] = context
-        if record is not None:
-            threading.Thread(target=self._renew, args=(attempt, context, over), daemon=True).start()
-        try:
-            return Handled(value=handler(context))
-        except Exception as error:
-            return Handled(raised=error)
-        except BaseException:
-            # The thread is told to end: the flow is free for others at once.
-            over.set()
-            self._release(attempt)
-            raise
-        finally:
-            over.set()
-            with self._idle:
-                del self._running[attempt]
-                self._idle.notify_all()
-
-    def _renew(self, attempt: Attempt, context: RunContext, over: threading.Event) -> None:
-        while not over.wait(attempt.pause) and attempt.lost is None:
-            asked = time.monotonic()
-            try:
-                call = self._verbs.renew(attempt.flow, attempt.fence, attempt.lease_ms)
-                attempt.renewed(self._connection.run(call), asked)
-            except FlowError as error:
-                attempt.unanswered(error, time.monotonic())
-            if attempt.lost is not None:
-                context.lost.set()
-
-    def _release(self, attempt: Attempt) -> None:
-        if attempt.record is None:
-            return
-        try:
-            self._connection.run(self._verbs.release(attempt.flow, attempt.fence))
-        except FlowError:
-            pass  # who cannot release is followed by another when the lease ends
 
 
 class Opened(Generic[T, M]):
@@ -334,9 +212,7 @@ class Flows(Generic[T, M]):
         """The record as it stands, or None. A flow past its deadline reads as TIMED_OUT."""
         return self._broker._perform(self._definition.get(self._flow(id)))
 
-    def delete(
-        self, id: str, *, fence: int | None = None, statuses: Collection[str] | None = None
-    ) -> DeleteResult[T, M]:
+    def delete(self, id: str, *, fence: int | None = None, statuses: Collection[str] | None = None) -> DeleteResult[T, M]:
         """Takes the flow away; who waits for it gets `FlowDeletedError`."""
         return self._broker._perform(self._definition.delete(self._flow(id), fence, statuses))
 
