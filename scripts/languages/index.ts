@@ -34,8 +34,8 @@ async function main(): Promise<void> {
   }
   if (missing.length > 0)
     console.error(`\n*** SKIPPED, their toolchains are missing: ${missing.join(', ')} ***`);
-  // Whoever has only Node must not be stopped by that; CI must notice when one goes missing.
-  if (missing.length > 0 && process.env['CI']) held = false;
+  // Whoever has only Node must not be stopped by that; who must notice when one goes missing says so.
+  if (missing.length > 0 && process.env['LANGUAGES_REQUIRED'] === 'all') held = false;
   if (!held) process.exitCode = 1;
 }
 
