@@ -32,6 +32,7 @@ module.exports = {
     project('integration', ['integration']),
     project('integration-ioredis5', ['integration'], { '^ioredis$': 'ioredis5' }),
     project('processes', ['processes', 'chaos']),
+    project('topologies', ['topologies']),
     project('package', ['package']),
     project('languages', ['languages']),
   ],

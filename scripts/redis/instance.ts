@@ -15,6 +15,8 @@ export class PortTaken extends Error {}
 export interface InstanceOptions {
   readonly port: number;
   readonly args: readonly string[];
+  /** A configuration file, which the server may rewrite. */
+  readonly config?: string;
   readonly dir: string;
   /** Remove `dir` if this process dies. */
   readonly ownsDir: boolean;
@@ -35,10 +37,10 @@ export function startInstance(engine: Engine, options: InstanceOptions): Promise
 
 async function startBinary(
   engine: Extract<Engine, { kind: 'binary' }>,
-  { port, args, dir, ownsDir }: InstanceOptions,
+  { port, args, config, dir, ownsDir }: InstanceOptions,
 ): Promise<Instance> {
   const own = ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir];
-  const guarded = await Guarded.start(engine.file, [...own, ...args], {
+  const guarded = await Guarded.start(engine.file, [...(config ? [config] : []), ...own, ...args], {
     env: { ...engine.env, GUARD_DIR: ownsDir ? dir : '' },
     cleanup: 'kill -KILL $$; [ -z "$GUARD_DIR" ] || rm -rf -- "$GUARD_DIR"',
   });

@@ -46,6 +46,7 @@ export class RedisServer {
   readonly #engine: Engine;
   readonly #settings: InstanceOptions;
   #instance: Instance;
+  #frozen = false;
 
   constructor(engine: Engine, instance: Instance, settings: InstanceOptions) {
     this.#engine = engine;
@@ -65,6 +66,11 @@ export class RedisServer {
     return this.#instance.running;
   }
 
+  /** Whether it was paused. */
+  get frozen(): boolean {
+    return this.#frozen;
+  }
+
   /** Sends `signal` (SIGKILL by default) and resolves when the server has ended. */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     await this.#instance.signal(signal);
@@ -74,17 +80,20 @@ export class RedisServer {
   /** Kills the server, if it still runs, and starts it again on the same port. Its data is gone. */
   async restart(): Promise<void> {
     await this.kill();
+    this.#frozen = false;
     this.#instance = await startInstance(this.#engine, this.#settings);
   }
 
   /** Freezes the server: its connections stay open, and nothing answers. */
   async pause(): Promise<void> {
+    this.#frozen = true;
     await this.#instance.signal('SIGSTOP');
   }
 
   /** Ends a `pause()`. */
   async resume(): Promise<void> {
     await this.#instance.signal('SIGCONT');
+    this.#frozen = false;
   }
 
   /** Ends the server and removes its temporary directory. May be called twice. */
