@@ -47,6 +47,7 @@ export { type RunContext, type RunHandler } from './features/run/plan.js';
 export {
   DEFAULTS,
   type BrokerOptions,
+  type ClusterTarget,
   type FlowLogger,
   type FlowOptions,
   type Retention,

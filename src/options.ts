@@ -1,4 +1,4 @@
-import type { Redis, RedisOptions } from 'ioredis';
+import type { Cluster, ClusterNode, ClusterOptions, Redis, RedisOptions } from 'ioredis';
 import type { Codec } from './contract/codec.js';
 import type { TerminalStatus } from './contract/status.js';
 import { FlowInvalidArgumentError } from './errors.js';
@@ -24,13 +24,26 @@ export interface Retention {
   readonly timedOut?: number | undefined;
 }
 
+/** A Redis Cluster whose connections the broker opens: some of its nodes, and whatever else ioredis needs for each connection. */
+export interface ClusterTarget extends Omit<
+  RedisOptions,
+  'host' | 'port' | 'path' | 'db' | 'sentinels' | 'natMap'
+> {
+  /** Any of its nodes, as `{ host, port }` or URLs; the rest is found. */
+  readonly cluster: readonly ClusterNode[];
+  /** Addresses as the nodes know them, to addresses that can be reached from here. */
+  readonly natMap?: ClusterOptions['natMap'];
+  readonly dnsLookup?: ClusterOptions['dnsLookup'];
+}
+
 /** Options of {@link createBroker}. Times are milliseconds. */
 export interface BrokerOptions {
   /**
-   * Where Redis is: a URL, ioredis options (the broker opens and closes the connections), or an ioredis `Redis` of yours. Yours
-   * is borrowed: commands go over it, it is never closed nor put into subscriber mode; a duplicate of it listens.
+   * Where Redis is: a URL, ioredis options, `{ cluster: [nodes] }` or `{ sentinels, name }` (the broker opens and closes the
+   * connections), or an ioredis `Redis` or `Cluster` of yours. Yours is borrowed: commands go over it, it is never closed nor put into
+   * subscriber mode; duplicates of it listen, in a Cluster and under Sentinel one for each node.
    */
-  readonly redis: string | RedisOptions | Redis;
+  readonly redis: string | RedisOptions | ClusterTarget | Redis | Cluster;
   /** First part of every key and channel; default `flow`. */
   readonly prefix?: string | undefined;
   /** A pino logger; each component logs through a child of it. Default: no logging. Payloads are never logged. */

@@ -9,8 +9,8 @@ import { readFollowed } from '../features/generation-lease/follow.js';
 import { Leases } from '../features/generation-lease/leases.js';
 import { Runs } from '../features/run/runs.js';
 import { knownOptions, MAX_MS, wholeNumber, type BrokerOptions, type FlowOptions } from '../options.js';
-import { connect, type Connections } from '../redis/connections.js';
-import { Line } from '../redis/line.js';
+import { openTopology } from '../redis/open-topology.js';
+import type { Topology } from '../redis/topology.js';
 import type { Core } from '../waiters/core.js';
 import { WakePath } from '../waiters/wake-path.js';
 import { brokerSettings } from './broker-settings.js';
@@ -35,8 +35,7 @@ export function createBroker(options: BrokerOptions): Broker {
 export class Broker {
   /** Names this broker in keys' owners, logs and diagnostics. */
   readonly id = randomBytes(6).toString('hex');
-  readonly #connections: Connections;
-  readonly #commands: Line;
+  readonly #topology: Topology;
   readonly #wakePath: WakePath;
   readonly #runs: Runs;
   readonly #leases: Leases;
@@ -51,26 +50,20 @@ export class Broker {
     const logger = settings.logger?.child({ broker: this.id });
     const connectionLog = logger?.child({ component: 'redis' });
 
-    this.#connections = connect(settings.redis, (error) =>
-      connectionLog?.warn({ reason: error.message }, 'a connection to Redis failed'),
-    );
-    this.#commands = new Line(this.#connections.commands, commandTimeoutMs);
+    this.#topology = openTopology(settings.redis, {
+      commandTimeoutMs,
+      beatChannel: heartbeatChannelOf(prefix, this.id),
+      onError: (error) => connectionLog?.warn({ reason: error.message }, 'a connection to Redis failed'),
+    });
     this.#telemetry = new Telemetry(this.id);
-    const { db } = this.#connections;
-    const verbs = new Verbs(
-      this.#commands,
-      { brokerId: this.id, prefix, db, inlineBytes, publish: 'PUBLISH' },
-      this.#telemetry,
-    );
-    const leaseVerbs = new LeaseVerbs(this.#commands, { prefix, publish: 'PUBLISH' });
+    const verbs = new Verbs(this.#topology, { brokerId: this.id, prefix, inlineBytes }, this.#telemetry);
+    const leaseVerbs = new LeaseVerbs(this.#topology, { prefix });
     this.#wakePath = new WakePath({
       pollMs: settings.pollMs,
       rereadMs: settings.rereadMs,
       heartbeatMs: settings.heartbeatMs,
       notifications: settings.notifications,
-      commands: this.#commands,
-      listen: () => new Line(this.#connections.listen(), commandTimeoutMs),
-      heartbeatChannel: heartbeatChannelOf(prefix, this.id),
+      topology: this.#topology,
       telemetry: this.#telemetry,
       logger: logger?.child({ component: 'waiters' }),
       read: (flow) => (isLease(flow) ? readFollowed(leaseVerbs, flow) : verbs.read(flow)),
@@ -90,7 +83,7 @@ export class Broker {
     this.#base = {
       core,
       runs: this.#runs,
-      commands: this.#commands,
+      topology: this.#topology,
       prefix,
       check: (flow) => {
         if (this.#closing) throw new FlowClosedError('the broker is closed', { flow });
@@ -154,8 +147,7 @@ export class Broker {
     await this.#runs.close(drainMs);
     await this.#leases.close(new FlowClosedError('the broker was closed'));
     this.#wakePath.close(new FlowClosedError('the broker was closed'));
-    this.#commands.detach();
-    this.#connections.close();
+    this.#topology.close();
   }
 
   /** `await using broker = createBroker(…)`: closes at the end of the block. */

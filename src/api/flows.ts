@@ -189,7 +189,7 @@ export class Flows<T = unknown, M = unknown> {
         ? undefined
         : oneOf<FlowStatus>('status', options.status, 'PENDING', STATUSES);
     this.#base.check();
-    return list<T, M>(this.#base.core, this.#base.commands, this.#base.prefix, this.#settings, status);
+    return list<T, M>(this.#base.core, this.#base.topology, this.#base.prefix, this.#settings, status);
   }
 
   #flow(id: unknown): FlowName {

@@ -16,6 +16,7 @@ import {
 } from '../contract/scripts.js';
 import type { FlowName } from '../errors.js';
 import type { Line } from '../redis/line.js';
+import type { Topology } from '../redis/topology.js';
 import { failureOf } from './failures.js';
 
 /** What acquire is asked, besides the lease. */
@@ -29,36 +30,38 @@ export interface AcquirePlan {
 /** The scripts of the generation lease, one method each. Each rejects with a FlowError that names the lease. */
 export class LeaseVerbs {
   readonly #commands: Line;
+  readonly #topology: Topology;
   readonly #prefix: string;
-  readonly #publish: PublishVerb;
 
-  constructor(commands: Line, options: { readonly prefix: string; readonly publish: PublishVerb }) {
-    this.#commands = commands;
+  constructor(topology: Topology, options: { readonly prefix: string }) {
+    this.#commands = topology.commands;
+    this.#topology = topology;
     this.#prefix = options.prefix;
-    this.#publish = options.publish;
   }
 
   acquire(lease: FlowName, plan: AcquirePlan, line = this.#commands): Promise<LeaseReply<AcquireVerdict>> {
     const { owner, leaseMs, options } = plan;
-    return this.#run('acquire', lease, acquireArguments(this.#publish, owner, leaseMs, options), line);
+    const asked = (verb: PublishVerb): Argument[] => acquireArguments(verb, owner, leaseMs, options);
+    return this.#run('acquire', lease, asked, line);
   }
 
   free(lease: FlowName, owner: string): Promise<LeaseReply<FreeVerdict>> {
-    return this.#run('free', lease, freeArguments(this.#publish, owner), this.#commands);
+    return this.#run('free', lease, (verb) => freeArguments(verb, owner), this.#commands);
   }
 
   generation(lease: FlowName): Promise<LeaseReply<GenerationVerdict>> {
-    return this.#run('generation', lease, [this.#publish], this.#commands);
+    return this.#run('generation', lease, (verb) => [verb], this.#commands);
   }
 
   async #run<V extends string>(
     verb: 'acquire' | 'free' | 'generation',
     lease: FlowName,
-    values: Argument[],
+    asked: (publish: PublishVerb) => Argument[],
     line: Line,
   ): Promise<LeaseReply<V>> {
     const { record, timer } = keysOf(this.#prefix, lease);
     try {
+      const values = asked(this.#topology.publish ?? (await this.#topology.publishVerb()));
       return parseLeaseReply<V>(await line.run(scripts[verb], [record, timer], values));
     } catch (error) {
       throw failureOf(error, lease, verb);

@@ -28,6 +28,7 @@ import {
 import type { SettleStatus } from '../contract/status.js';
 import type { FlowName } from '../errors.js';
 import type { Line } from '../redis/line.js';
+import type { Topology } from '../redis/topology.js';
 import { failureOf } from './failures.js';
 import type { Telemetry } from './telemetry.js';
 
@@ -51,20 +52,22 @@ export interface SettlePlan {
 export interface VerbsOptions {
   readonly brokerId: string;
   readonly prefix: string;
-  readonly db: number;
   readonly inlineBytes: number;
-  readonly publish: PublishVerb;
 }
 
 /** One method a script: verdicts and records. Each rejects with a FlowError that names the flow. */
 export class Verbs {
   readonly #commands: Line;
+  readonly #topology: Topology;
   readonly #options: VerbsOptions;
   readonly #telemetry: Telemetry;
+  #publish: PublishVerb | undefined;
   #requests = 0;
 
-  constructor(commands: Line, options: VerbsOptions, telemetry: Telemetry) {
-    this.#commands = commands;
+  constructor(topology: Topology, options: VerbsOptions, telemetry: Telemetry) {
+    this.#commands = topology.commands;
+    this.#topology = topology;
+    this.#publish = topology.publish;
     this.#options = options;
     this.#telemetry = telemetry;
   }
@@ -74,7 +77,7 @@ export class Verbs {
   }
 
   hintChannel(flow: FlowName): string {
-    return hintChannelOf(this.#options.db, this.keys(flow));
+    return hintChannelOf(this.#topology.db, this.keys(flow));
   }
 
   /** A new request id: the same one again makes a repeated request answer as the first did. */
@@ -84,7 +87,7 @@ export class Verbs {
 
   create(flow: FlowName, plan: CreatePlan, line = this.#commands): Promise<Reply<CreateVerdict>> {
     const { request, timeoutMs, metadata, options } = plan;
-    const values = createArguments(this.#options.publish, request, timeoutMs, metadata, options);
+    const values = createArguments(this.#verb, request, timeoutMs, metadata, options);
     return this.#run<CreateVerdict>('create', flow, values, line, ({ verdict, record }) => {
       if (verdict === 'taken_over') this.#telemetry.count('takeovers', flow, { attempt: record?.attempt });
       return verdict === 'created' || verdict === 'taken_over';
@@ -92,9 +95,9 @@ export class Verbs {
   }
 
   settle(flow: FlowName, plan: SettlePlan): Promise<Reply<SettleVerdict>> {
-    const { inlineBytes, publish } = this.#options;
+    const { inlineBytes } = this.#options;
     const values = settleArguments(
-      publish,
+      this.#verb,
       plan.request,
       plan.status,
       plan.payload,
@@ -111,12 +114,7 @@ export class Verbs {
   }
 
   renew(flow: FlowName, fence: number, owner: string, leaseMs: number): Promise<Reply<RenewVerdict>> {
-    return this.#run(
-      'renew',
-      flow,
-      renewArguments(this.#options.publish, fence, owner, leaseMs),
-      this.#commands,
-    );
+    return this.#run('renew', flow, renewArguments(this.#verb, fence, owner, leaseMs), this.#commands);
   }
 
   release(
@@ -125,7 +123,7 @@ export class Verbs {
     owner: string,
     options: ReleaseOptions,
   ): Promise<Reply<ReleaseVerdict>> {
-    const values = releaseArguments(this.#options.publish, this.request(), fence, owner, options);
+    const values = releaseArguments(this.#verb, this.request(), fence, owner, options);
     return this.#run<ReleaseVerdict>(
       'release',
       flow,
@@ -136,11 +134,11 @@ export class Verbs {
   }
 
   read(flow: FlowName, line = this.#commands, replyLimit?: number): Promise<Reply<ReadVerdict>> {
-    return this.#run('read', flow, readArguments(this.#options.publish, { replyLimit }), line);
+    return this.#run('read', flow, readArguments(this.#verb, { replyLimit }), line);
   }
 
   delete(flow: FlowName, options: DeleteOptions): Promise<Reply<DeleteVerdict>> {
-    const values = deleteArguments(this.#options.publish, this.request(), options);
+    const values = deleteArguments(this.#verb, this.request(), options);
     return this.#run<DeleteVerdict>(
       'delete',
       flow,
@@ -148,6 +146,27 @@ export class Verbs {
       this.#commands,
       ({ verdict }) => verdict === 'deleted',
     );
+  }
+
+  get #verb(): PublishVerb {
+    return this.#publish ?? 'PUBLISH';
+  }
+
+  /** The same once it is known how this Cluster publishes. */
+  async #runWhenKnown<V extends string>(
+    verb: Verb,
+    flow: FlowName,
+    values: Argument[],
+    line: Line,
+    changed?: (reply: Reply<V>) => boolean,
+  ): Promise<Reply<V>> {
+    try {
+      this.#publish = await this.#topology.publishVerb();
+    } catch (error) {
+      throw failureOf(error, flow, verb);
+    }
+    values[0] = this.#publish; // the first argument of every script
+    return this.#run(verb, flow, values, line, changed);
   }
 
   /** `changed` says whether the verdict is a transition that this call caused. */
@@ -158,6 +177,7 @@ export class Verbs {
     line: Line,
     changed?: (reply: Reply<V>) => boolean,
   ): Promise<Reply<V>> {
+    if (this.#publish === undefined) return this.#runWhenKnown(verb, flow, values, line, changed);
     const { record, timer } = this.keys(flow);
     return line.run(scripts[verb], [record, timer], values).then(
       (bytes) => {

@@ -6,6 +6,7 @@ import { flowOfKey } from '../contract/keys.js';
 import type { FlowStatus } from '../contract/status.js';
 import { FlowRecordError } from '../errors.js';
 import type { Line } from '../redis/line.js';
+import type { Topology } from '../redis/topology.js';
 import type { Core } from '../waiters/core.js';
 
 const COUNT = 500;
@@ -13,7 +14,7 @@ const COUNT = 500;
 /** Walks the keyspace for flows of one type; see `Flows.list`. */
 export async function* list<T, M>(
   core: Core,
-  commands: Line,
+  topology: Topology,
   prefix: string,
   settings: Settings,
   status: FlowStatus | undefined,
@@ -21,12 +22,9 @@ export async function* list<T, M>(
   const { type, payloads } = settings;
   const pattern = `${prefix}:{${type}:*}`;
   const seen = new Set<string>();
-  let cursor = '0';
-  do {
-    const [next, keys] = await scan(commands, type, cursor, pattern);
-    cursor = next;
+  for await (const keys of keysLike(topology, type, pattern)) {
     const flows = keys.flatMap((key) => {
-      if (seen.has(key)) return []; // SCAN may give a key more than once
+      if (seen.has(key)) return []; // SCAN may give a key more than once, and so may servers between which it moves
       seen.add(key);
       return flowOfKey(prefix, key) ?? [];
     });
@@ -41,7 +39,31 @@ export async function* list<T, M>(
       if (flow && record && (status === undefined || record.status === status))
         yield flowRecord<T, M>(flow, record, payloads);
     }
-  } while (cursor !== '0');
+  }
+}
+
+async function* keysLike(
+  topology: Topology,
+  type: string,
+  pattern: string,
+): AsyncGenerator<string[], void, undefined> {
+  const masters = await mastersOf(topology, type);
+  for (const master of masters) {
+    let cursor = '0';
+    do {
+      const [next, keys] = await scan(master, type, cursor, pattern);
+      cursor = next;
+      yield keys;
+    } while (cursor !== '0');
+  }
+}
+
+async function mastersOf(topology: Topology, type: string): Promise<readonly Line[]> {
+  try {
+    return await topology.masters();
+  } catch (error) {
+    throw failureOf(error, { type, id: '*' }, 'list');
+  }
 }
 
 async function scan(

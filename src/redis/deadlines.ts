@@ -28,6 +28,15 @@ export class Deadlines {
     this.#timer ??= this.#arm(this.#limitMs);
   }
 
+  /** How long ago the first of those under way was added, in ms; 0 when none is. */
+  get oldestMs(): number {
+    for (let at = this.#head; at < this.#queue.length; at++) {
+      const timed = this.#queue[at];
+      if (timed && !timed.done) return performance.now() - timed.at + this.#limitMs;
+    }
+    return 0;
+  }
+
   /** What is still under way when everything ends expires now. */
   expireAll(): void {
     clearTimeout(this.#timer);

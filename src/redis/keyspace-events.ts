@@ -3,8 +3,21 @@ import type { Line } from './line.js';
 // K: on __keyspace@<db>__ channels; x: expired; A stands for all kinds of events.
 const ENOUGH = /^(?=.*K)(?=.*[xA])/;
 
-/** Whether the server tells of expired keys; with `configure` it is made to. A server that will not say counts as silent. */
-export async function keyspaceEvents(line: Line, mode: 'auto' | 'configure'): Promise<boolean> {
+/** Whether every one of the servers tells of expired keys; with `configure` they are made to. One that will not say counts as silent. */
+export async function keyspaceEvents(
+  masters: readonly Line[] | Promise<readonly Line[]>,
+  mode: 'auto' | 'configure',
+): Promise<boolean> {
+  const told = await Promise.all((await masters).map((line) => tells(line, mode)));
+  return told.length > 0 && told.every(Boolean);
+}
+
+/** Whether it is the channel of a key's events, which the server that holds the key tells, and no other. */
+export function isKeyspaceChannel(channel: string): boolean {
+  return channel.startsWith('__keyspace@');
+}
+
+async function tells(line: Line, mode: 'auto' | 'configure'): Promise<boolean> {
   try {
     const reply = (await line.send((redis) =>
       redis.call('CONFIG', 'GET', 'notify-keyspace-events'),

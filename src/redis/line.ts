@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import type { Argument, Script } from '../contract/scripts.js';
 import { FlowClosedError, FlowUnavailableError } from '../errors.js';
 import { Deadlines, type Timed } from './deadlines.js';
+import type { Recovery } from './recovery.js';
 import { ScriptCall, ScriptRunner } from './script-runner.js';
 
 interface Corkable {
@@ -12,6 +13,16 @@ interface Corkable {
 interface Held {
   readonly timed: Timed;
   readonly go: () => void;
+}
+
+/** Where a line belongs to several servers. */
+export interface LineOptions {
+  /** Whether script calls of one tick may go as one, which a Cluster does not allow for any two flows; default true. */
+  readonly batches?: boolean;
+  /** How to go on after an error; default: it stands. */
+  readonly recovery?: Recovery;
+  /** Takes what cannot go over this connection while it is down; default: that waits. */
+  readonly elsewhere?: Line;
 }
 
 const SWEEP_HELD = 1_024;
@@ -25,17 +36,20 @@ export class Line {
   readonly #timeoutMs: number;
   readonly #deadlines: Deadlines;
   readonly #scripts: ScriptRunner;
+  readonly #recovery: Recovery | undefined;
+  readonly #elsewhere: Line | undefined;
   #held: Held[] = [];
   #sweepAt = SWEEP_HELD;
   #inTick = false;
   #ended = false;
 
-  /** `batches` says whether script calls of one tick may go as one, which a Cluster does not allow for any two flows. */
-  constructor(redis: Redis, timeoutMs: number, batches = true) {
+  constructor(redis: Redis, timeoutMs: number, options: LineOptions = {}) {
     this.redis = redis;
+    this.#recovery = options.recovery;
+    this.#elsewhere = options.elsewhere;
     this.#timeoutMs = timeoutMs;
     this.#deadlines = new Deadlines(timeoutMs);
-    this.#scripts = new ScriptRunner(redis, batches);
+    this.#scripts = new ScriptRunner(redis, options.batches ?? true);
     redis.on('ready', this.#onReady);
     redis.on('end', this.#onEnd);
   }
@@ -44,8 +58,24 @@ export class Line {
     return this.redis.status === 'ready';
   }
 
+  /** For how long the oldest request has been waiting for its answer, in ms; 0 when none is. */
+  get waitingMs(): number {
+    return this.#deadlines.oldestMs;
+  }
+
   /** Rejects with ERR_FLOW_UNAVAILABLE when no answer came in time, else as the call does. */
   send<T>(call: (redis: Redis) => Promise<T>): Promise<T> {
+    return this.#recovery ? this.#persist((line) => line.#send(call)) : this.#send(call);
+  }
+
+  /** Runs a script at the end of the tick, with the others of this tick. Rejects as `send` does. */
+  run(script: Script, keys: readonly string[], values: readonly Argument[]): Promise<unknown> {
+    return this.#recovery
+      ? this.#persist((line) => line.#run(script, keys, values))
+      : this.#run(script, keys, values);
+  }
+
+  #send<T>(call: (redis: Redis) => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const timed: Timed = {
         done: false,
@@ -69,8 +99,7 @@ export class Line {
     });
   }
 
-  /** Runs a script at the end of the tick, with the others of this tick. Rejects as `send` does. */
-  run(script: Script, keys: readonly string[], values: readonly Argument[]): Promise<unknown> {
+  #run(script: Script, keys: readonly string[], values: readonly Argument[]): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const call = new ScriptCall(script, keys, values, resolve, reject, this.#unanswered);
       this.#whenReady(call, () => {
@@ -114,17 +143,56 @@ export class Line {
 
   readonly #onEnd = (): void => {
     this.#held = [];
+    if (this.#elsewhere) return; // ioredis rejects what was under way, and it goes on there
     this.#deadlines.expireAll();
   };
 
-  readonly #unanswered = (): Error => {
+  readonly #unanswered = (cause?: unknown): Error => {
     if (this.#ended) return new FlowClosedError('the broker was closed');
     return new FlowUnavailableError(
       this.redis.status === 'end'
         ? 'the connection to Redis was closed'
         : `Redis did not answer within commandTimeoutMs (${String(this.#timeoutMs)} ms)`,
+      { cause },
     );
   };
+
+  /** Asks again, here or elsewhere, as long as the recovery says so and there is time. */
+  #persist<T>(once: (line: Line) => Promise<T>): Promise<T> {
+    if (this.#elsewhere && !this.ready && !this.#ended) return this.#elsewhere.#persist(once);
+    return new Promise<T>((resolve, reject) => {
+      let last: unknown;
+      const timed: Timed = {
+        done: false,
+        at: 0,
+        expire: () => {
+          reject(this.#unanswered(last));
+        },
+      };
+      const succeed = (value: T): void => {
+        timed.done = true;
+        resolve(value);
+      };
+      const fail = (error: unknown): void => {
+        if (timed.done) return;
+        const next = this.#ended ? undefined : this.#recovery?.(error as Error);
+        last = error;
+        if (next === undefined) {
+          timed.done = true;
+          reject(error);
+        } else if (typeof next === 'number') setTimeout(go, next).unref();
+        else {
+          timed.done = true;
+          next.#persist(once).then(resolve, reject);
+        }
+      };
+      const go = (): void => {
+        if (!timed.done) once(this).then(succeed, fail);
+      };
+      this.#deadlines.add(timed);
+      go();
+    });
+  }
 
   #whenReady(timed: Timed, go: () => void): void {
     if (this.#ended || this.redis.status === 'end') {

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Line } from './line.js';
+import type { PubSub } from './pubsub.js';
 
 /** What happens on the listening connection, for whoever waits. */
 export interface SubscriptionEvents {
@@ -12,6 +13,8 @@ export interface SubscriptionEvents {
   restored(channels: readonly string[]): void;
   /** The server refuses these channels, by ACL for one; they are tried again by `retryRefused`. */
   refused(channels: readonly string[], error: Error): void;
+  /** Some channels belong to another node of the Cluster now. */
+  moved(): void;
 }
 
 const BATCH = 500;
@@ -27,6 +30,7 @@ export class Subscriptions {
   readonly #redis: Redis;
   readonly #listening: Line;
   readonly #commands: Line;
+  readonly #pubsub: PubSub;
   readonly #events: SubscriptionEvents;
   readonly #counts = new Map<string, number>();
   readonly #sent = new Set<string>();
@@ -41,12 +45,14 @@ export class Subscriptions {
   #answered: Promise<unknown> = Promise.resolve();
   readonly #unanswered = new Set<() => void>();
 
-  constructor(listening: Line, commands: Line, events: SubscriptionEvents) {
+  constructor(listening: Line, commands: Line, pubsub: PubSub, events: SubscriptionEvents) {
     this.#redis = listening.redis;
     this.#listening = listening;
     this.#commands = commands;
+    this.#pubsub = pubsub;
     this.#events = events;
-    this.#redis.on('messageBuffer', this.#onMessage);
+    this.#redis.on(pubsub.message, this.#onMessage);
+    this.#redis.on('moved', this.#onMoved);
     this.#redis.on('ready', this.#onReady);
     this.#redis.on('close', this.#onClose);
     if (listening.ready) this.#onReady();
@@ -94,6 +100,31 @@ export class Subscriptions {
     }
   }
 
+  /** Holds these once each, as channels that were heard elsewhere before: tells when they are subscribed. */
+  adopt(channels: readonly string[]): void {
+    for (const channel of channels) {
+      this.#counts.set(channel, 1);
+      this.#leaving.delete(channel);
+    }
+    if (this.#protocol !== 0) void this.#restore(this.#epoch);
+  }
+
+  /** Lets go of channels that are this server's no longer. */
+  abandon(channels: readonly string[]): void {
+    for (const channel of channels) {
+      this.#counts.delete(channel);
+      this.#refused.delete(channel);
+      if (this.#sent.has(channel)) this.#leaving.add(channel);
+    }
+    this.#leave();
+  }
+
+  /** Subscribes everything anew, on a server that may have ended some of it. */
+  renew(): void {
+    this.#sent.clear();
+    if (this.#protocol !== 0) void this.#restore(this.#epoch);
+  }
+
   retryRefused(): void {
     for (const channel of this.#refused) if (!this.#sent.has(channel)) this.#joining.push(channel);
     if (this.#joining.length > 0) this.#flushSoon();
@@ -102,13 +133,19 @@ export class Subscriptions {
   close(): void {
     clearTimeout(this.#leaveTimer);
     this.#epoch++;
-    this.#redis.off('messageBuffer', this.#onMessage);
+    this.#redis.off(this.#pubsub.message, this.#onMessage);
+    this.#redis.off('moved', this.#onMoved);
     this.#redis.off('ready', this.#onReady);
     this.#redis.off('close', this.#onClose);
   }
 
   readonly #onMessage = (channel: Buffer, payload: Buffer): void => {
     this.#events.message(channel.toString(), payload);
+  };
+
+  readonly #onMoved = (): void => {
+    this.#pubsub.moved();
+    this.#events.moved();
   };
 
   readonly #onReady = (): void => {
@@ -145,8 +182,9 @@ export class Subscriptions {
     const missing = [...this.#counts.keys()].filter((channel) => !this.#sent.has(channel));
     for (let at = 0; at < missing.length && epoch === this.#epoch; at += BATCH) {
       const batch = missing.slice(at, at + BATCH).filter((channel) => this.#counts.has(channel));
-      if (batch.length > 0 && (await this.#subscribe(batch)) && epoch === this.#epoch)
-        this.#events.restored(batch);
+      if (batch.length === 0) continue;
+      const granted = await this.#subscribe(batch);
+      if (granted.length > 0 && epoch === this.#epoch) this.#events.restored(granted);
     }
   }
 
@@ -184,21 +222,19 @@ export class Subscriptions {
     void this.#answered.then(proceed);
   }
 
-  async #subscribe(channels: string[]): Promise<boolean> {
+  /** Resolves with those that were granted. */
+  async #subscribe(channels: readonly string[]): Promise<readonly string[]> {
     const epoch = this.#epoch;
     for (const channel of channels) this.#sent.add(channel);
-    try {
-      await this.#listening.post((redis) => redis.subscribe(...channels));
-      for (const channel of channels) if (this.#refused.delete(channel)) this.#events.restored([channel]);
-      return true;
-    } catch (error) {
-      if (epoch !== this.#epoch) return false;
-      const refused = channels.filter((channel) => this.#counts.has(channel));
-      for (const channel of channels) this.#sent.delete(channel);
-      for (const channel of refused) this.#refused.add(channel);
-      if (refused.length > 0) this.#events.refused(refused, error as Error);
-      return false;
+    const { granted, refused, error } = await this.#pubsub.subscribe(channels);
+    for (const channel of granted) if (this.#refused.delete(channel)) this.#events.restored([channel]);
+    if (refused.length > 0 && epoch === this.#epoch) {
+      const held = refused.filter((channel) => this.#counts.has(channel));
+      for (const channel of refused) this.#sent.delete(channel);
+      for (const channel of held) this.#refused.add(channel);
+      if (held.length > 0 && error) this.#events.refused(held, error);
     }
+    return granted;
   }
 
   #leave(): void {
@@ -208,7 +244,6 @@ export class Subscriptions {
     this.#leaving.clear();
     if (this.#protocol === 0 || channels.length === 0) return;
     for (const channel of channels) this.#sent.delete(channel);
-    // A connection that closes has left its channels anyway.
-    this.#listening.post((redis) => redis.unsubscribe(...channels)).catch(() => undefined);
+    this.#pubsub.unsubscribe(channels);
   }
 }

@@ -1,5 +1,5 @@
 import type { FlowName } from '../errors.js';
-import type { Subscriptions } from '../redis/subscriptions.js';
+import type { Listening } from '../redis/topology.js';
 import type { Watch } from './watch.js';
 
 const EXPIRED = Buffer.from('expired');
@@ -8,12 +8,12 @@ const EXPIRED = Buffer.from('expired');
 export class Hints {
   readonly #watches = new Map<string, Watch>();
   readonly #channelOf: (flow: FlowName) => string | undefined;
-  readonly #subscriptions: () => Subscriptions;
+  readonly #listening: () => Listening;
 
   /** `channelOf` gives undefined while the server does not tell of expired keys. */
-  constructor(channelOf: (flow: FlowName) => string | undefined, subscriptions: () => Subscriptions) {
+  constructor(channelOf: (flow: FlowName) => string | undefined, listening: () => Listening) {
     this.#channelOf = channelOf;
-    this.#subscriptions = subscriptions;
+    this.#listening = listening;
   }
 
   wanted(watch: Watch): boolean {
@@ -25,13 +25,13 @@ export class Hints {
     watch.hintChannel = this.#channelOf(watch.flow);
     if (watch.hintChannel === undefined) return;
     this.#watches.set(watch.hintChannel, watch);
-    this.#subscriptions().hold(watch.hintChannel);
+    this.#listening().hold(watch.hintChannel);
   }
 
   drop(watch: Watch): void {
     if (watch.hintChannel === undefined) return;
     this.#watches.delete(watch.hintChannel);
-    this.#subscriptions().release(watch.hintChannel);
+    this.#listening().release(watch.hintChannel);
   }
 
   /** Does without hints: the server refuses them. */

@@ -10,6 +10,7 @@ export interface LookEvents {
   followHints: (watch: Watch) => void;
 }
 
+const HINT_AFTER_MS = 1_000; // a wait that lasts is worth a second subscription
 const AFTER_MS = 5; // a deadline or lease is over a moment after it is, whatever the clocks round
 const RETRY_MS = 1_000;
 const AGAIN_MS = 200;
@@ -36,6 +37,13 @@ export class Looks {
     watch.giveUp = Infinity;
     watch.retry = Infinity;
     this.schedule.set(watch, watch.next);
+  }
+
+  /** Begins to follow the hints of a wait that lasts, if they are wanted. */
+  hint(watch: Watch, wanted: boolean): void {
+    if (!wanted || watch.hintFrom !== Infinity) return;
+    watch.hintFrom = performance.now() + HINT_AFTER_MS;
+    if (watch.slot >= 0) this.schedule.set(watch, watch.next);
   }
 
   /** A read failed: whatever it was for, it is repeated soon. */

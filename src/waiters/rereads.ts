@@ -4,6 +4,8 @@ import type { Cause, Watch } from './watch.js';
 
 /** What re-reads need of whoever waits. */
 export interface RereadEvents {
+  /** Who answers for this flow: one that does not answer holds up nobody else's. */
+  laneOf(watch: Watch): string;
   read(flow: FlowName): Promise<Reply<ReadVerdict>>;
   observed(watch: Watch, reply: Reply<ReadVerdict>, cause: Cause): void;
   failed(watch: Watch, error: Error): void;
@@ -15,12 +17,16 @@ const WINDOW = 256;
 // A server that answered so lately answers still.
 const FRESH_MS = 500;
 
-/** Re-reads of flows that are waited for: each at most once at a time, a bounded number under way. */
+interface Lane {
+  readonly queue: Map<Watch, Cause>;
+  underWay: number;
+  answeredAt: number;
+}
+
+/** Re-reads of flows that are waited for: each at most once at a time, a bounded number under way with each server. */
 export class Rereads {
   readonly #events: RereadEvents;
-  readonly #queue = new Map<Watch, Cause>();
-  #underWay = 0;
-  #answeredAt = -Infinity;
+  readonly #lanes = new Map<string, Lane>();
   #idle: (() => void)[] = [];
 
   constructor(events: RereadEvents) {
@@ -32,54 +38,70 @@ export class Rereads {
       watch.again = cause;
       return;
     }
-    if (!this.#queue.has(watch)) this.#queue.set(watch, cause);
-    this.#pump();
+    const lane = this.#laneOf(watch);
+    if (!lane.queue.has(watch)) lane.queue.set(watch, cause);
+    this.#pump(lane);
   }
 
   drop(watch: Watch): void {
-    this.#queue.delete(watch);
+    for (const lane of this.#lanes.values()) lane.queue.delete(watch);
   }
 
   /** Whether its turn will come: it waits behind others, which are being answered. */
   promised(watch: Watch): boolean {
-    const asked = watch.reading || this.#queue.has(watch);
-    return asked && performance.now() - this.#answeredAt < FRESH_MS;
+    for (const lane of this.#lanes.values()) {
+      const asked = watch.reading || lane.queue.has(watch);
+      if (asked && performance.now() - lane.answeredAt < FRESH_MS) return true;
+    }
+    return false;
   }
 
   /** Resolves when nothing is queued or under way. */
   idle(): Promise<void> {
-    if (this.#underWay === 0 && this.#queue.size === 0) return Promise.resolve();
+    if (!this.#busy) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
-  #pump(): void {
-    for (const [watch, cause] of this.#queue) {
-      if (this.#underWay >= WINDOW) return;
-      this.#queue.delete(watch);
-      this.#underWay++;
-      void this.#read(watch, cause);
+  get #busy(): boolean {
+    for (const { underWay, queue } of this.#lanes.values()) if (underWay > 0 || queue.size > 0) return true;
+    return false;
+  }
+
+  #laneOf(watch: Watch): Lane {
+    const name = this.#events.laneOf(watch);
+    let lane = this.#lanes.get(name);
+    if (!lane) this.#lanes.set(name, (lane = { queue: new Map(), underWay: 0, answeredAt: -Infinity }));
+    return lane;
+  }
+
+  #pump(lane: Lane): void {
+    for (const [watch, cause] of lane.queue) {
+      if (lane.underWay >= WINDOW) return;
+      lane.queue.delete(watch);
+      lane.underWay++;
+      void this.#read(lane, watch, cause);
     }
-    if (this.#underWay === 0) for (const resolve of this.#idle.splice(0)) resolve();
+    if (this.#idle.length > 0 && !this.#busy) for (const resolve of this.#idle.splice(0)) resolve();
   }
 
   #repeat(watch: Watch): void {
     if (watch.again && watch.waiters.size > 0) this.request(watch, watch.again);
   }
 
-  async #read(watch: Watch, cause: Cause): Promise<void> {
+  async #read(lane: Lane, watch: Watch, cause: Cause): Promise<void> {
     watch.reading = true;
     watch.again = undefined;
     try {
       const reply = await this.#events.read(watch.flow);
       watch.reading = false;
-      this.#answeredAt = performance.now();
+      lane.answeredAt = performance.now();
       this.#events.observed(watch, reply, cause);
     } catch (error) {
       watch.reading = false;
       this.#events.failed(watch, error as Error);
     }
-    this.#underWay--;
+    lane.underWay--;
     this.#repeat(watch);
-    this.#pump();
+    this.#pump(lane);
   }
 }

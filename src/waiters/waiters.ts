@@ -8,7 +8,7 @@ import {
   type FlowName,
 } from '../errors.js';
 import type { Line } from '../redis/line.js';
-import type { Subscriptions } from '../redis/subscriptions.js';
+import type { Listening } from '../redis/topology.js';
 import type { Telemetry } from '../broker/telemetry.js';
 import { endingByMessage, endingByRecord, type Ending } from './ending.js';
 import { Hints } from './hints.js';
@@ -17,8 +17,6 @@ import { Rereads } from './rereads.js';
 import type { Due } from './schedule.js';
 import type { WaitersOptions } from './waiters-options.js';
 import { Watch, type Cause, type Waiter } from './watch.js';
-
-const HINT_AFTER_MS = 1_000; // a wait that lasts is worth a second subscription
 
 /**
  * Everything that is waited for in this process. A wait registers first, then subscribes, then reads; from then on anything that
@@ -31,15 +29,15 @@ export class Waiters {
   readonly hints: Hints;
   readonly #options: WaitersOptions;
   readonly #telemetry: Telemetry;
-  readonly #subscriptions: () => Subscriptions;
+  readonly #listening: () => Listening;
   #count = 0;
   #closed = false;
 
-  constructor(options: WaitersOptions, subscriptions: () => Subscriptions, telemetry: Telemetry) {
+  constructor(options: WaitersOptions, listening: () => Listening, telemetry: Telemetry) {
     this.#options = options;
-    this.#subscriptions = subscriptions;
+    this.#listening = listening;
     this.#telemetry = telemetry;
-    this.hints = new Hints(options.hintChannelOf, subscriptions);
+    this.hints = new Hints(options.hintChannelOf, listening);
     this.#looks = new Looks(options.rereadMs, {
       reread: (watch, cause) => {
         this.rereads.request(watch, cause);
@@ -51,6 +49,7 @@ export class Waiters {
     });
     this.rereads = new Rereads({
       read: (flow) => options.read(flow),
+      laneOf: (watch) => this.#listening().laneOf(watch.channel),
       observed: (watch, reply, cause) => {
         this.#observe(watch, reply, cause);
       },
@@ -64,6 +63,10 @@ export class Waiters {
 
   get count(): number {
     return this.#count;
+  }
+
+  get watches(): Iterable<Watch> {
+    return this.#watches.values();
   }
 
   get watchCount(): number {
@@ -83,7 +86,7 @@ export class Waiters {
       return;
     }
     const watch = this.#join(flow, waiter);
-    this.#subscriptions().read((line) => {
+    this.#listening().read(watch.channel, (line) => {
       first(line).then(
         (reply) => {
           this.#bind(watch, waiter, reply);
@@ -113,16 +116,15 @@ export class Waiters {
     }
   }
 
-  /** Reads everything that is waited for, or the flows of these channels. */
-  rereadAll(cause: Cause, channels?: readonly string[]): void {
-    if (!channels) {
-      for (const watch of this.#watches.values()) this.rereads.request(watch, cause);
-      return;
-    }
-    for (const channel of channels) {
-      const watch = this.#watches.get(channel);
-      if (watch) this.rereads.request(watch, cause);
-    }
+  /** Reads the flows of these channels. */
+  reread(cause: Cause, channels: readonly string[]): void {
+    const watches = channels.flatMap((channel) => this.#watches.get(channel) ?? []);
+    for (const watch of watches) this.rereads.request(watch, cause);
+  }
+
+  /** Hints are to be had now: waits that are under way follow them too. */
+  hintsFound(): void {
+    for (const watch of this.#watches.values()) this.#looks.hint(watch, this.hints.wanted(watch));
   }
 
   close(error: Error): void {
@@ -147,7 +149,7 @@ export class Waiters {
       watch = new Watch(flow, channel, this.#looks.due);
       if (this.#watches.size === 0) this.#options.busy();
       this.#watches.set(channel, watch);
-      this.#subscriptions().hold(channel);
+      this.#listening().hold(channel);
     }
     watch.waiters.add(waiter);
     if (waiter.followsLease) watch.followers++;
@@ -162,7 +164,7 @@ export class Waiters {
     this.#watches.delete(watch.channel);
     this.#looks.schedule.remove(watch);
     this.rereads.drop(watch);
-    this.#subscriptions().release(watch.channel);
+    this.#listening().release(watch.channel);
     this.hints.drop(watch);
     if (this.#watches.size === 0) this.#options.quiet();
   }
@@ -170,18 +172,16 @@ export class Waiters {
   #bind(watch: Watch, waiter: Waiter, reply: Reply<string>): void {
     if (!watch.waiters.has(waiter)) return;
     if (!reply.record) {
-      const { flow } = watch;
       const error = new FlowNotFoundError(
-        `there is no flow ${describeFlow(flow)}: never created, or its retention is over`,
-        { flow },
+        `there is no flow ${describeFlow(watch.flow)}: never created, or its retention is over`,
+        { flow: watch.flow },
       );
       this.#end(watch, waiter, { kind: 'error', error });
       return;
     }
     waiter.origin ??= reply.record.origin;
     waiter.boundAt = reply.now;
-    if (watch.hintFrom === Infinity && this.hints.wanted(watch))
-      watch.hintFrom = performance.now() + HINT_AFTER_MS;
+    this.#looks.hint(watch, this.hints.wanted(watch));
     const found = endingByRecord(watch.flow, waiter, reply.record, reply.now);
     if (found) this.#observe(watch, reply, undefined);
     else this.#looks.plan(watch, reply.record, reply.now);
@@ -232,9 +232,9 @@ export class Waiters {
 
   #giveUp(watch: Watch): boolean {
     if (this.rereads.promised(watch)) return false;
-    const { flow } = watch;
-    const text = `the deadline of ${describeFlow(flow)} passed, and Redis could not be asked how it ended`;
-    this.#endAll(watch, { kind: 'error', error: new FlowUnavailableError(text, { flow }) });
+    const text = `the deadline of ${describeFlow(watch.flow)} passed, and Redis could not be asked how it ended`;
+    const error = new FlowUnavailableError(text, { flow: watch.flow });
+    this.#endAll(watch, { kind: 'error', error });
     return true;
   }
 

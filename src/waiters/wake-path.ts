@@ -1,18 +1,16 @@
 import type { Telemetry } from '../broker/telemetry.js';
 import type { FlowName } from '../errors.js';
 import type { FlowLogger } from '../options.js';
-import { keyspaceEvents } from '../redis/keyspace-events.js';
-import type { Line } from '../redis/line.js';
-import { Subscriptions } from '../redis/subscriptions.js';
+import { isKeyspaceChannel, keyspaceEvents } from '../redis/keyspace-events.js';
+import type { Listener, Listening, Topology } from '../redis/topology.js';
+import { Hearing } from './hearing.js';
 import { Heartbeat } from './heartbeat.js';
 import { Waiters } from './waiters.js';
 
 /** What the wake path needs of the broker. */
 export interface WakePathOptions {
-  readonly commands: Line;
-  /** Opens the listening connection, when first needed. */
-  readonly listen: () => Line;
-  readonly heartbeatChannel: string;
+  /** Its listening connections open when first needed. */
+  readonly topology: Topology;
   readonly notifications: 'auto' | 'configure' | 'off';
   readonly pollMs: number;
   readonly rereadMs: number;
@@ -28,17 +26,16 @@ export interface WakePathOptions {
 const REST_FACTOR = 4;
 
 /**
- * The waiters with what wakes them: the listening connection, the heartbeat that tells whether it works, and the poll for
- * when it does not. The connection opens with the first wait; the heartbeat runs while anything waits.
+ * The waiters with what wakes them: the listening connections, the heartbeats that tell whether those work, and the poll for
+ * what is heard on none. The connections open with the first wait; the heartbeats run while anything waits.
  */
 export class WakePath {
   readonly waiters: Waiters;
   readonly #options: WakePathOptions;
-  readonly #heartbeat: Heartbeat;
-  #subscriptions: Subscriptions | undefined;
-  #listening: Line | undefined;
+  readonly #hearing = new Hearing(() => this.#opened());
+  #listening: Listening | undefined;
   #hints = false;
-  #connected = false;
+  #busy = false;
   #polling = false;
   #pollTimer: NodeJS.Timeout | undefined;
   #missedBefore = 0;
@@ -56,121 +53,139 @@ export class WakePath {
           this.#start();
         },
         quiet: () => {
-          this.#heartbeat.stop();
+          this.#busy = false;
+          for (const heartbeat of this.#hearing.heartbeats) heartbeat.stop();
           clearTimeout(this.#pollTimer);
         },
       },
       () => this.#opened(),
       options.telemetry,
     );
-    this.#heartbeat = new Heartbeat(options.heartbeatMs, options.pollMs, {
-      publish: (beat) => options.commands.send((redis) => redis.publish(options.heartbeatChannel, beat)),
-      ping: () => {
-        this.#opened().retryRefused();
-        this.#reportMissed();
-        // With an answer outstanding, a silent connection is given up by its socketTimeout.
-        if (this.#listening?.ready) this.#listening.post((redis) => redis.ping()).catch(() => undefined);
-      },
-      heard: (missed) => {
-        options.logger?.debug({ subscriptions: this.subscriptions }, 'wake-ups arrive');
-        // What was told since the last poll is told to nobody again.
-        if (missed) this.waiters.rereadAll('poll');
-      },
-      missed: () => {
-        if (this.waiters.count > 0) {
-          options.logger?.warn(
-            { waiters: this.waiters.count },
-            'wake-ups do not arrive: polling until they do',
-          );
-        }
-        this.#pollSoon(0);
-      },
-    });
   }
 
   get subscriptions(): number {
-    return this.#subscriptions?.size ?? 0;
+    return this.#listening?.size ?? 0;
   }
 
   get healthy(): boolean {
-    return this.waiters.watchCount === 0 || !(this.#heartbeat.lost || this.#refusing);
+    if (!this.#hearing.losing) return true;
+    for (const { channel } of this.waiters.watches) if (this.#hearing.lostTo(channel)) return false;
+    return true;
   }
 
   close(error: Error): void {
     this.#closed = true;
     this.waiters.close(error);
-    this.#heartbeat.stop();
+    for (const heartbeat of this.#hearing.heartbeats) heartbeat.stop();
     clearTimeout(this.#pollTimer);
-    this.#subscriptions?.close();
-    this.#listening?.detach();
+    this.#listening?.close();
   }
 
-  #opened(): Subscriptions {
-    if (this.#subscriptions) return this.#subscriptions;
-    const { heartbeatChannel, logger } = this.#options;
-    this.#listening = this.#options.listen();
-    this.#subscriptions = new Subscriptions(this.#listening, this.#options.commands, {
+  #opened(): Listening {
+    if (this.#listening) return this.#listening;
+    const { topology, telemetry, logger } = this.#options;
+    this.#listening = topology.listen({
       message: (channel, payload) => {
-        if (channel === heartbeatChannel) this.#heartbeat.hear(payload);
-        else this.waiters.hear(channel, payload);
+        this.waiters.hear(channel, payload);
       },
-      down: () => {
-        this.#heartbeat.lose();
+      beat: (listener, payload) => this.#hearing.of(listener)?.hear(payload),
+      opened: (listener) => {
+        const heartbeat = this.#heartbeatOf(listener);
+        this.#hearing.add(listener, heartbeat);
+        if (this.#busy && this.#listening) heartbeat.start();
       },
-      up: () => {
-        if (this.#connected) {
-          this.#options.telemetry.count('reconnects');
-          logger?.info({ waiters: this.waiters.count }, 'the listening connection is back');
-        }
-        this.#connected = true;
+      closed: (listener) => {
+        this.#hearing.remove(listener);
       },
+      down: (listener) => this.#hearing.of(listener)?.lose(),
+      up: (_listener, again) => {
+        if (!again) return;
+        telemetry.count('reconnects');
+        logger?.info({ waiters: this.waiters.count }, 'the listening connection is back');
+      },
+      ready: (listener) => this.#hearing.of(listener)?.beat(),
       restored: (channels) => {
-        if (channels.includes(heartbeatChannel)) this.#heartbeat.beat();
-        this.waiters.rereadAll('restored', channels);
+        this.waiters.reread('restored', channels);
       },
-      refused: (channels, error) => {
-        this.#refused(channels, error);
+      refused: (listener, channels, error) => {
+        this.#refused(listener, channels, error);
+      },
+      rearranged: () => {
+        logger?.info({ waiters: this.waiters.count }, 'the servers were rearranged');
+        void this.#findHints();
       },
     });
-    this.#subscriptions.hold(heartbeatChannel);
     void this.#findHints();
-    return this.#subscriptions;
+    return this.#listening;
+  }
+
+  #heartbeatOf(listener: Listener): Heartbeat {
+    const { heartbeatMs, pollMs, logger } = this.#options;
+    return new Heartbeat(heartbeatMs, pollMs, {
+      publish: (beat) => listener.beat(beat),
+      ping: () => {
+        this.#listening?.retryRefused();
+        this.#reportMissed();
+        listener.ping();
+      },
+      heard: (missed) => {
+        logger?.debug({ subscriptions: this.subscriptions }, 'wake-ups arrive');
+        // What was told since the last poll is told to nobody again.
+        if (missed) this.#reread((channel) => this.#hearing.hears(listener, channel));
+      },
+      missed: () => {
+        const deaf = [...this.waiters.watches].some(({ channel }) => this.#hearing.deafTo(channel));
+        if (deaf)
+          logger?.warn({ waiters: this.waiters.count }, 'wake-ups do not arrive: polling until they do');
+        this.#pollSoon(0);
+      },
+    });
   }
 
   #start(): void {
     if (this.#closed) return;
+    this.#busy = true;
     this.#opened();
-    this.#heartbeat.start();
-    if (!this.#heartbeat.healthy) this.#pollSoon(this.#options.pollMs);
+    for (const heartbeat of this.#hearing.heartbeats) heartbeat.start();
+    if (this.#hearing.impaired) this.#pollSoon(this.#options.pollMs);
   }
 
-  #refused(channels: readonly string[], error: Error): void {
+  #refused(listener: Listener, channels: readonly string[], error: Error): void {
     // One SUBSCRIBE is refused whole: without the hints, which are not needed, the rest may be granted.
-    if (channels.some((channel) => channel.startsWith('__keyspace@'))) {
+    if (channels.some(isKeyspaceChannel)) {
       this.#hints = false;
       this.waiters.hints.dropAll();
-      this.#subscriptions?.retryRefused();
+      this.#listening?.retryRefused();
       return;
     }
     this.#options.logger?.warn(
       { channels: channels.length, reason: error.message.slice(0, 80) },
       'the server refuses to subscribe',
     );
-    this.#heartbeat.lose();
+    this.#hearing.of(listener)?.lose();
     this.#pollSoon(this.#options.pollMs);
   }
 
   async #findHints(): Promise<void> {
-    const { notifications, commands } = this.#options;
-    if (notifications !== 'off') this.#hints = await keyspaceEvents(commands, notifications);
+    const { notifications, topology } = this.#options;
+    if (notifications === 'off') return;
+    try {
+      this.#hints = await keyspaceEvents(topology.masters(), notifications);
+      if (this.#hints) this.waiters.hintsFound();
+    } catch {
+      this.#hints = false; // no server to ask; the next arrangement asks again
+    }
   }
 
-  get #refusing(): boolean {
-    return (this.#subscriptions?.refusedCount ?? 0) > 0;
-  }
-
-  get #deaf(): boolean {
-    return !this.#heartbeat.healthy || this.#refusing;
+  /** Reads all that is waited for on the channels concerned; how many those are. */
+  #reread(concerned: (channel: string) => boolean): number {
+    let count = 0;
+    for (const watch of this.waiters.watches) {
+      if (!concerned(watch.channel)) continue;
+      this.waiters.rereads.request(watch, 'poll');
+      count++;
+    }
+    return count;
   }
 
   #pollSoon(ms: number): void {
@@ -185,12 +200,14 @@ export class WakePath {
   }
 
   async #poll(): Promise<void> {
-    if (!this.#deaf || this.waiters.watchCount === 0 || this.#closed) return;
+    if (!this.#hearing.impaired || this.waiters.watchCount === 0 || this.#closed) return;
     this.#polling = true;
-    this.#options.telemetry.count('polls', undefined, { watches: this.waiters.watchCount });
     const started = performance.now();
-    this.waiters.rereadAll('poll');
-    await this.waiters.rereads.idle();
+    const watches = this.#reread((channel) => this.#hearing.deafTo(channel));
+    if (watches > 0) {
+      this.#options.telemetry.count('polls', undefined, { watches });
+      await this.waiters.rereads.idle();
+    }
     this.#polling = false;
     this.#reportMissed();
     this.#pollSoon(Math.max(this.#options.pollMs, (performance.now() - started) * REST_FACTOR));

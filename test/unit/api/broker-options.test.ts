@@ -84,10 +84,25 @@ it('refuses a keyPrefix, which would rewrite keys but not channels, and leaves n
   borrowed.disconnect();
 });
 
-it('refuses a Cluster by name', () => {
-  const cluster = new Cluster([{ host: '127.0.0.1', port: 1 }], { lazyConnect: true });
-  expect(refusal({ redis: cluster }).message).toMatch(/Cluster is not supported/);
+it.each([
+  ['a keyPrefix of a Cluster', { keyPrefix: 'a:' }, /keyPrefix/],
+  ['a keyPrefix of its nodes', { redisOptions: { keyPrefix: 'a:' } }, /keyPrefix/],
+  ['a db of a Cluster', { redisOptions: { db: 2 } }, /redis\.db must be 0 in a Cluster/],
+])('refuses %s', (_what, options, words) => {
+  const cluster = new Cluster([{ host: '127.0.0.1', port: 1 }], { lazyConnect: true, ...options });
+  expect(refusal({ redis: cluster }).message).toMatch(words);
   cluster.disconnect();
+});
+
+it.each([
+  [{ cluster: [] }, /redis\.cluster must be an array of at least one node/],
+  [{ cluster: 'redis://a' }, /redis\.cluster must be an array/],
+  [{ cluster: [{ port: 1 }], keyPrefix: 'a:' }, /keyPrefix/],
+  [{ cluster: [{ port: 1 }], db: 1 }, /redis\.db must be 0/],
+  [{ sentinels: [], name: 'a' }, /redis\.sentinels must be an array/],
+  [{ sentinels: [{ port: 1 }] }, /redis\.name must name the group/],
+])('refuses %j', (redis, words) => {
+  expect(refusal({ redis }).message).toMatch(words);
 });
 
 describe('close', () => {

@@ -11,6 +11,7 @@ function bed() {
   const reads: string[] = [];
   const seen: string[] = [];
   const rereads = new Rereads({
+    laneOf: () => '',
     read: ({ id }) => {
       reads.push(id);
       return new Promise((resolve, reject) => {

@@ -1,0 +1,189 @@
+import type { Cluster, Redis } from 'ioredis';
+import type { PublishVerb } from '../contract/scripts.js';
+import { ClusterView } from './cluster-view.js';
+import { LISTENING_TO_NODE, type ConnectionOptions } from './connections.js';
+import { Line } from './line.js';
+import { isPassing } from './recovery.js';
+import { slotOf } from './slot.js';
+import { SpreadListening } from './spread-listening.js';
+import type { Listening, ListeningEvents, Topology } from './topology.js';
+
+const TICK_MS = 250;
+const AGAIN_MS = 100;
+// How often CLUSTER SLOTS is asked: at most, while a node is not heard, and when all is well.
+const [SOONEST_MS, IMPAIRED_MS, CALM_MS] = [500, 1_000, 5_000];
+// A request that takes longer may be with a server that hangs and was replaced.
+const SLOW_MS = 1_000;
+const SHARDED_SINCE = 7;
+
+/** A Redis Cluster: commands go where ioredis sends them, wake-ups come over connections of the broker's own to every node. */
+export class ClusterTopology implements Topology {
+  readonly commands: Line;
+  readonly db = 0;
+  readonly #cluster: Cluster;
+  readonly #options: ConnectionOptions;
+  readonly #lines = new Map<Redis, Line>();
+  readonly #tick: NodeJS.Timeout;
+  #publish: PublishVerb | undefined;
+  #asking: Promise<PublishVerb> | undefined;
+  #listening: SpreadListening | undefined;
+  #askedAt = -Infinity;
+  #wanted = false;
+  #moved = false;
+
+  constructor(cluster: Cluster, options: ConnectionOptions) {
+    this.#cluster = cluster;
+    this.#options = options;
+    // What the library sends, a Cluster takes like a single server; it finds the node by the keys.
+    this.commands = new Line(cluster as unknown as Redis, options.commandTimeoutMs, {
+      batches: false,
+      recovery: (error) => {
+        if (!isPassing(error)) return undefined;
+        this.#want();
+        return AGAIN_MS * (0.75 + Math.random() / 2);
+      },
+    });
+    cluster.on('refresh', this.#onRefresh);
+    cluster.on('-node', this.#onNodeGone);
+    this.#tick = setInterval(() => {
+      this.#look();
+    }, TICK_MS).unref();
+  }
+
+  get publish(): PublishVerb | undefined {
+    return this.#publish;
+  }
+
+  async publishVerb(): Promise<PublishVerb> {
+    this.#asking ??= this.#askVersions();
+    try {
+      return (this.#publish = await this.#asking);
+    } finally {
+      this.#asking = undefined;
+    }
+  }
+
+  lineOf(key: string): Line {
+    const owner = this.#cluster.slots[slotOf(key)]?.[0];
+    const redis = owner === undefined ? undefined : this.#node(owner);
+    return redis ? this.#lineTo(redis) : this.commands;
+  }
+
+  async masters(): Promise<readonly Line[]> {
+    await this.commands.send((redis) => redis.ping()); // before that, no node is known
+    return this.#cluster.nodes('master').map((redis) => this.#lineTo(redis));
+  }
+
+  listen(events: ListeningEvents): Listening {
+    const { commandTimeoutMs, onError } = this.#options;
+    const listening = new SpreadListening(
+      {
+        commands: this.commands,
+        commandTimeoutMs,
+        sharded: () => this.#publish === 'SPUBLISH',
+        onError,
+        open: (name) => {
+          const { host, port } = addressOf(name);
+          const [any] = this.#cluster.nodes();
+          const like = this.#node(name) ?? any ?? (this.#cluster as unknown as Redis);
+          return like.duplicate({ ...LISTENING_TO_NODE, host, port });
+        },
+        changed: (moved) => {
+          this.#moved ||= moved;
+          this.#want();
+        },
+      },
+      events,
+    );
+    this.#listening = listening;
+    void this.publishVerb().then(this.#onRefresh, () => undefined);
+    return listening;
+  }
+
+  close(): void {
+    clearInterval(this.#tick);
+    this.#cluster.off('refresh', this.#onRefresh);
+    this.#cluster.off('-node', this.#onNodeGone);
+    this.commands.detach();
+    for (const line of this.#lines.values()) line.detach();
+    this.#lines.clear();
+    if (!this.#options.borrowed) this.#cluster.disconnect();
+  }
+
+  readonly #onRefresh = (): void => {
+    this.#askedAt = performance.now();
+    if (!this.#listening) return;
+    if (this.#publish === undefined) {
+      void this.publishVerb().then(this.#onRefresh, () => undefined);
+      return;
+    }
+    const known = new Set(this.#cluster.nodes().map(nameOf));
+    const view = new ClusterView(this.#cluster.slots, known, this.#options.beatChannel);
+    const followed = this.#listening.follow(view);
+    // A slot that came back before it was seen to leave.
+    if (this.#moved && !followed) this.#listening.renew();
+    this.#moved = false;
+  };
+
+  readonly #onNodeGone = (redis: Redis): void => {
+    this.#lines.delete(redis);
+    this.#want();
+  };
+
+  #want(): void {
+    this.#wanted = true;
+    this.#look();
+  }
+
+  #look(): void {
+    const since = performance.now() - this.#askedAt;
+    const { status } = this.#cluster;
+    if (since < SOONEST_MS || (status !== 'ready' && status !== 'connect')) return;
+    const slow = this.commands.waitingMs > SLOW_MS || (this.#listening?.waitingMs ?? 0) > SLOW_MS;
+    const due = this.#listening !== undefined && since > (this.#listening.impaired ? IMPAIRED_MS : CALM_MS);
+    if (!this.#wanted && !slow && !due) return;
+    this.#wanted = false;
+    this.#askedAt = performance.now();
+    this.#cluster.refreshSlotsCache((error) => {
+      if (error) this.#wanted = true;
+    });
+  }
+
+  /** Sharded channels where every master has them: one that has not could not publish. */
+  async #askVersions(): Promise<PublishVerb> {
+    const lines = await this.masters();
+    const versions = await Promise.all(
+      lines.map((line) =>
+        line
+          .send((redis) => redis.info('server'))
+          .then(
+            (text) => Number(/^redis_version:(\d+)/m.exec(text)?.[1] ?? SHARDED_SINCE),
+            () => SHARDED_SINCE,
+          ),
+      ),
+    );
+    return Math.min(...versions) >= SHARDED_SINCE ? 'SPUBLISH' : 'PUBLISH';
+  }
+
+  #node(name: string): Redis | undefined {
+    return this.#cluster.nodes().find((redis) => nameOf(redis) === name);
+  }
+
+  #lineTo(redis: Redis): Line {
+    let line = this.#lines.get(redis);
+    if (!line) {
+      line = new Line(redis, this.#options.commandTimeoutMs);
+      this.#lines.set(redis, line);
+    }
+    return line;
+  }
+}
+
+function nameOf(redis: Redis): string {
+  return `${redis.options.host ?? ''}:${String(redis.options.port ?? '')}`;
+}
+
+function addressOf(name: string): { readonly host: string; readonly port: number } {
+  const colon = name.lastIndexOf(':');
+  return { host: name.slice(0, colon), port: Number(name.slice(colon + 1)) };
+}

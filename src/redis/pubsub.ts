@@ -1,0 +1,103 @@
+import type { Line } from './line.js';
+
+/** What came of subscribing to some channels. */
+export interface Subscribed {
+  readonly granted: readonly string[];
+  readonly refused: readonly string[];
+  /** Why those were refused; undefined where they belong to another node now. */
+  readonly error: Error | undefined;
+}
+
+/** One kind of pub/sub on one connection. Never use both kinds on the same: ioredis then drops messages. */
+export interface PubSub {
+  readonly message: 'messageBuffer' | 'smessageBuffer';
+  /** Never rejects. */
+  subscribe(channels: readonly string[]): Promise<Subscribed>;
+  unsubscribe(channels: readonly string[]): void;
+  /** The server says that channels moved away: what is under way may never be answered. */
+  moved(): void;
+}
+
+/** Channels that every server of the group hears. */
+export class PlainPubSub implements PubSub {
+  readonly message = 'messageBuffer';
+  readonly #line: Line;
+
+  constructor(line: Line) {
+    this.#line = line;
+  }
+
+  async subscribe(channels: readonly string[]): Promise<Subscribed> {
+    try {
+      await this.#line.post((redis) => redis.subscribe(...channels));
+      return { granted: channels, refused: [], error: undefined };
+    } catch (error) {
+      return { granted: [], refused: channels, error: error as Error };
+    }
+  }
+
+  unsubscribe(channels: readonly string[]): void {
+    // A connection that closes has left its channels anyway.
+    this.#line.post((redis) => redis.unsubscribe(...channels)).catch(() => undefined);
+  }
+
+  moved(): void {
+    // No channel belongs to one server.
+  }
+}
+
+/** Channels that live on one shard of a Cluster. */
+export class ShardedPubSub implements PubSub {
+  readonly message = 'smessageBuffer';
+  readonly #line: Line;
+  readonly #underWay = new Set<() => void>();
+
+  constructor(line: Line) {
+    this.#line = line;
+  }
+
+  async subscribe(channels: readonly string[]): Promise<Subscribed> {
+    const [granted, refused]: [string[], string[]] = [[], []];
+    let why: Error | undefined;
+    // One command takes the channels of one slot only.
+    await Promise.all(
+      channels.map(async (channel) => {
+        const error = await this.#subscribeOne(channel);
+        if (error === undefined) granted.push(channel);
+        else refused.push(channel);
+        if (error && !error.message.startsWith('MOVED')) why ??= error;
+      }),
+    );
+    return { granted, refused, error: why };
+  }
+
+  unsubscribe(channels: readonly string[]): void {
+    this.#line.together(() => {
+      for (const channel of channels)
+        this.#line.post((redis) => redis.sunsubscribe(channel)).catch(() => undefined);
+    });
+  }
+
+  moved(): void {
+    for (const giveUp of this.#underWay) giveUp();
+  }
+
+  // ioredis 5 never answers an SSUBSCRIBE that was MOVED, but for an event.
+  #subscribeOne(channel: string): Promise<Error | undefined> {
+    return new Promise((resolve) => {
+      const done = (error?: Error): void => {
+        this.#underWay.delete(giveUp);
+        resolve(error);
+      };
+      const giveUp = (): void => {
+        done(new Error('MOVED'));
+      };
+      this.#underWay.add(giveUp);
+      this.#line
+        .post((redis) => redis.ssubscribe(channel))
+        .then(() => {
+          done();
+        }, done);
+    });
+  }
+}

@@ -1,0 +1,156 @@
+import type { Redis } from 'ioredis';
+import { LISTENING_TO_NODE, type ConnectionOptions } from './connections.js';
+import { Line } from './line.js';
+import { isPassing } from './recovery.js';
+import { SentinelGroup, type Members } from './sentinel-group.js';
+import { SpreadListening, type View } from './spread-listening.js';
+import type { Listening, ListeningEvents, Topology } from './topology.js';
+
+const TICK_MS = 250;
+const AGAIN_MS = 100;
+// How often Sentinel is asked: while something is amiss, and when all is well.
+const [SOONEST_MS, CALM_MS] = [500, 2_000];
+const SLOW_MS = 1_000;
+
+/** A master and its replicas under Sentinel: commands go to the master, wake-ups come from all of them. */
+export class SentinelTopology implements Topology {
+  readonly commands: Line;
+  readonly db: number;
+  readonly publish = 'PUBLISH';
+  readonly #redis: Redis;
+  readonly #options: ConnectionOptions;
+  readonly #group: SentinelGroup;
+  readonly #tick: NodeJS.Timeout;
+  #listening: SpreadListening | undefined;
+  #master: string | undefined;
+  #askedAt = -Infinity;
+  #asking = false;
+  #closed = false;
+
+  constructor(redis: Redis, options: ConnectionOptions) {
+    this.#redis = redis;
+    this.#options = options;
+    this.db = redis.options.db ?? 0;
+    this.#group = new SentinelGroup(redis.options, options.onError);
+    this.commands = new Line(redis, options.commandTimeoutMs, {
+      recovery: (error) => {
+        if (!isPassing(error)) return undefined;
+        // It was the master; Sentinel knows who is now.
+        if (error.message.startsWith('READONLY') && redis.status === 'ready') redis.disconnect(true);
+        return AGAIN_MS * (0.75 + Math.random() / 2);
+      },
+    });
+    this.#tick = setInterval(() => {
+      this.#look();
+    }, TICK_MS).unref();
+  }
+
+  publishVerb(): Promise<'PUBLISH'> {
+    return Promise.resolve(this.publish);
+  }
+
+  lineOf(): Line {
+    return this.commands;
+  }
+
+  masters(): readonly Line[] {
+    return [this.commands];
+  }
+
+  listen(events: ListeningEvents): Listening {
+    const { commandTimeoutMs, onError } = this.#options;
+    this.#listening = new SpreadListening(
+      {
+        commands: this.commands,
+        commandTimeoutMs,
+        sharded: () => false,
+        onError,
+        open: (name) => {
+          const colon = name.lastIndexOf(':');
+          const [host, port] = [name.slice(0, colon), Number(name.slice(colon + 1))];
+          // Without Sentinels it connects to this very server, whatever its role.
+          const { sentinels: _sentinels, ...options } = this.#redis.options;
+          return this.#redis.duplicate({ ...options, ...LISTENING_TO_NODE, ...NO_SENTINELS, host, port });
+        },
+        changed: () => {
+          this.#look();
+        },
+      },
+      events,
+    );
+    this.#look();
+    return this.#listening;
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#tick);
+    this.#group.close();
+    this.commands.detach();
+    if (!this.#options.borrowed) this.#redis.disconnect();
+  }
+
+  #look(): void {
+    const since = performance.now() - this.#askedAt;
+    if (this.#asking || this.#closed || since < SOONEST_MS) return;
+    const listening = this.#listening;
+    const slow = this.commands.waitingMs > SLOW_MS || (listening?.waitingMs ?? 0) > SLOW_MS;
+    if (!slow && !(listening && (listening.impaired || since > CALM_MS))) return;
+    this.#askedAt = performance.now();
+    this.#asking = true;
+    void this.#group.members().then((members) => {
+      this.#asking = false;
+      if (this.#closed) this.#group.close();
+      else if (members) this.#follow(members);
+    });
+  }
+
+  #follow(members: Members): void {
+    const [master] = members;
+    const before = this.#master;
+    this.#master = master;
+    if (before !== undefined && before !== master) this.#leave(before);
+    this.#listening?.follow(new GroupView(members, this.#options.beatChannel));
+  }
+
+  /** What is being asked of a server that hangs, or is no master any more, is asked of its successor. */
+  #leave(before: string): void {
+    const { remoteAddress, remotePort } =
+      (this.#redis as unknown as { stream?: Partial<Stream> }).stream ?? {};
+    const there = before.endsWith(`:${String(remotePort)}`);
+    if (there && this.#redis.status === 'ready') {
+      this.#options.onError(
+        new Error(`${String(remoteAddress)}:${String(remotePort)} is no longer the master`),
+      );
+      this.#redis.disconnect(true);
+    }
+  }
+}
+
+const NO_SENTINELS = { sentinels: undefined } as unknown as { readonly sentinels?: [] };
+
+interface Stream {
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+}
+
+/** Every channel is heard on every server: what is published on the master is replicated. */
+class GroupView implements View {
+  readonly signature: string;
+  readonly nodes: Members;
+  readonly #beatBase: string;
+
+  constructor(members: Members, beatBase: string) {
+    this.signature = members.join();
+    this.nodes = members;
+    this.#beatBase = beatBase;
+  }
+
+  placesOf(): Members {
+    return this.nodes;
+  }
+
+  beatChannelOf(node: string): string {
+    return `${this.#beatBase}:${node}`;
+  }
+}

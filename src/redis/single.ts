@@ -1,0 +1,46 @@
+import type { Redis } from 'ioredis';
+import { own, LISTENING, type ConnectionOptions } from './connections.js';
+import { Line } from './line.js';
+import { SingleListening } from './single-listening.js';
+import type { Listening, ListeningEvents, Topology } from './topology.js';
+
+/** One server: commands over one connection, a duplicate of it listens. */
+export class SingleTopology implements Topology {
+  readonly commands: Line;
+  readonly db: number;
+  readonly publish = 'PUBLISH';
+  readonly #options: ConnectionOptions;
+  #listening: Redis | undefined;
+
+  constructor(redis: Redis, options: ConnectionOptions) {
+    this.#options = options;
+    this.db = redis.options.db ?? 0;
+    this.commands = new Line(redis, options.commandTimeoutMs);
+  }
+
+  publishVerb(): Promise<'PUBLISH'> {
+    return Promise.resolve(this.publish);
+  }
+
+  lineOf(): Line {
+    return this.commands;
+  }
+
+  masters(): readonly Line[] {
+    return [this.commands];
+  }
+
+  listen(events: ListeningEvents): Listening {
+    const { commandTimeoutMs, beatChannel, onError } = this.#options;
+    this.#listening = this.commands.redis.duplicate(LISTENING);
+    own(this.#listening, onError);
+    const line = new Line(this.#listening, commandTimeoutMs);
+    return new SingleListening(line, this.commands, beatChannel, events);
+  }
+
+  close(): void {
+    this.commands.detach();
+    this.#listening?.disconnect();
+    if (!this.#options.borrowed) this.commands.redis.disconnect();
+  }
+}
