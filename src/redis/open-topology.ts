@@ -17,6 +17,7 @@ const CLUSTERING = {
   retryDelayOnClusterDown: 250,
   retryDelayOnTryAgain: 50,
   retryDelayOnMoved: 50,
+  slotsRefreshTimeout: 500, // a node that hangs is passed over
   clusterRetryStrategy: (times: number) => Math.min(times * 50, 1_000) * (0.5 + Math.random()),
 } satisfies ClusterOptions;
 
@@ -44,7 +45,7 @@ export function openTopology(target: unknown, options: Omit<ConnectionOptions, '
   const given: RedisOptions = target;
   checkRedis(given);
   if (!('sentinels' in target))
-    return new SingleTopology(owning(new Redis({ ...COMMANDING, ...(target as object) }), options), owned);
+    return new SingleTopology(owning(new Redis({ ...COMMANDING, ...target }), options), owned);
   checkSentinels(given);
   return new SentinelTopology(
     owning(new Redis({ ...COMMANDING, failoverDetector: true, ...(target as object) }), options),
