@@ -43,6 +43,9 @@ export async function startSentinel(options: SentinelOptions = {}): Promise<Redi
       group.servers.push(await startRedis({ args: replica }));
     }
     for (let at = 0; at < sentinels; at++) group.watchers.push(await Watcher.start(engine, master.port));
+    // They look at servers every 10 s; since Redis 7 that can be told otherwise.
+    for (const { port } of group.watchers)
+      await ask(port, 'SENTINEL', 'DEBUG', 'INFO-PERIOD', 500).catch(() => undefined);
     await group.healthy();
     return group;
   } catch (error) {

@@ -53,8 +53,8 @@ export function clusterBed(args: readonly string[] = []): ClusterBed {
   };
 }
 
-/** Fails while the server has another client than its master, replica or this, or any subscription. */
-export async function nothingOn(port: number): Promise<void> {
+/** Fails while the server has another client than its master, replica, Sentinels or this, or any subscription but Sentinels'. */
+export async function nothingOn(port: number, sentinels = 0): Promise<void> {
   const admin = new Redis(port, { maxRetriesPerRequest: null });
   admin.on('error', () => undefined);
   let left: unknown;
@@ -63,8 +63,11 @@ export async function nothingOn(port: number): Promise<void> {
       const list = String(await admin.client('LIST'))
         .trim()
         .split('\n')
-        .filter((line) => !/flags=[MS]/.test(line));
-      const channels = (await admin.call('PUBSUB', 'CHANNELS')) as string[];
+        // Servers keep the connections over which they replicate and, for 10 s, those over which they moved keys.
+        .filter((line) => !/flags=[MS]| cmd=restore| name=sentinel-/.test(line));
+      const channels = ((await admin.call('PUBSUB', 'CHANNELS')) as string[]).filter(
+        (channel) => sentinels === 0 || channel !== '__sentinel__:hello',
+      );
       const sharded = (await admin.call('PUBSUB', 'SHARDCHANNELS')) as string[];
       left = { clients: list.slice(1, 6), channels: channels.slice(0, 5), sharded: sharded.slice(0, 5) };
       return list.length === 1 && channels.length === 0 && sharded.length === 0;
