@@ -9,6 +9,7 @@ export type FlowErrorCode =
   | 'ERR_FLOW_OWNER_LOST'
   | 'ERR_FLOW_WAIT_TIMEOUT'
   | 'ERR_FLOW_UNAVAILABLE'
+  | 'ERR_FLOW_UNDER_REPLICATED'
   | 'ERR_FLOW_PAYLOAD_TOO_LARGE'
   | 'ERR_FLOW_CODEC'
   | 'ERR_FLOW_INVALID_ARGUMENT'
@@ -92,6 +93,26 @@ export class FlowWaitTimeoutError extends FlowError {
 /** Redis did not answer, or refused: what was asked may or may not have happened. `cause` is what Redis or ioredis said. */
 export class FlowUnavailableError extends FlowError {
   readonly code = 'ERR_FLOW_UNAVAILABLE';
+}
+
+/**
+ * What was asked is done, but fewer replicas than `minReplicas` confirmed it in time: a failover now may forget it. `record` is the flow
+ * as it stands, `replicas` how many confirmed.
+ */
+export class FlowUnderReplicatedError extends FlowError {
+  readonly code = 'ERR_FLOW_UNDER_REPLICATED';
+  /** A `FlowRecord`. */
+  readonly record: unknown;
+  readonly replicas: number;
+
+  constructor(
+    message: string,
+    details: FlowErrorDetails & { readonly record: unknown; readonly replicas: number },
+  ) {
+    super(message, details);
+    this.record = details.record;
+    this.replicas = details.replicas;
+  }
 }
 
 /** A result, error or metadata is larger than its limit; nothing was written. */

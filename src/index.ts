@@ -2,6 +2,7 @@ export { createBroker, type Broker } from './api/broker.js';
 export { type Flows } from './api/flows.js';
 export { type AcquireCallOptions, type GenerationLease } from './api/lease.js';
 export type {
+  ConfirmOptions,
   CreateCallOptions,
   CreateResult,
   DeleteCallOptions,
@@ -36,6 +37,7 @@ export {
   FlowSupersededError,
   FlowTimedOutError,
   FlowUnavailableError,
+  FlowUnderReplicatedError,
   FlowWaitTimeoutError,
   type FlowErrorCode,
   type FlowErrorDetails,

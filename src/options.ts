@@ -110,6 +110,7 @@ export const DEFAULTS = {
     maxPayloadBytes: 1_048_576,
   },
   lease: { leaseMs: 30_000, waitMs: 15_000 },
+  call: { replicaTimeoutMs: 1_000 },
   retention: { completed: 300_000, failed: 60_000, canceled: 60_000, timedOut: 60_000 },
 } as const;
 

@@ -56,7 +56,11 @@ export class Broker {
       onError: (error) => connectionLog?.warn({ reason: error.message }, 'a connection to Redis failed'),
     });
     this.#telemetry = new Telemetry(this.id);
-    const verbs = new Verbs(this.#topology, { brokerId: this.id, prefix, inlineBytes }, this.#telemetry);
+    const verbs = new Verbs(
+      this.#topology,
+      { brokerId: this.id, prefix, inlineBytes, commandTimeoutMs },
+      this.#telemetry,
+    );
     const leaseVerbs = new LeaseVerbs(this.#topology, { prefix });
     this.#wakePath = new WakePath({
       pollMs: settings.pollMs,

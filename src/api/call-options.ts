@@ -15,9 +15,19 @@ import { STATUSES } from '../contract/status.js';
 import { FlowInvalidArgumentError, type FlowName } from '../errors.js';
 import type { CallerLimits } from '../features/run/caller.js';
 import type { RunPlan } from '../features/run/plan.js';
-import { functionOrNone, knownOptions, MAX_MS, oneOf, signalOrNone, wholeNumber } from '../options.js';
+import {
+  DEFAULTS,
+  functionOrNone,
+  knownOptions,
+  MAX_MS,
+  oneOf,
+  signalOrNone,
+  wholeNumber,
+} from '../options.js';
+import type { Confirmation } from '../redis/confirmed.js';
 import type { WaitOptions } from '../waiters/wait.js';
 import type {
+  ConfirmOptions,
   CreateCallOptions,
   DeleteCallOptions,
   OpenCallOptions,
@@ -27,6 +37,7 @@ import type {
 } from './calls.js';
 
 const CREATE = ['metadata', 'timeoutMs', 'conflict', 'reuse', 'minFreshMs', 'rejectFence'];
+const CONFIRM = ['minReplicas', 'replicaTimeoutMs'];
 const RUN = [
   'signal',
   'waitMs',
@@ -50,7 +61,7 @@ export function createPlan<M>(
   if (options === undefined) {
     return { request, timeoutMs: settings.timeoutMs, metadata: encoded, options: settings.createOptions };
   }
-  knownOptions('the options of create', options, CREATE);
+  knownOptions('the options of create', options, [...CREATE, ...CONFIRM]);
   const { timeoutMs, conflict, reuse, minFreshMs, rejectFence } = options;
   return {
     request,
@@ -134,7 +145,7 @@ export function settleOptions(
   freshUntil: number | undefined,
 ): SettleOptions {
   if (options === undefined) return freshUntil === undefined ? NO_SETTLE_OPTIONS : { freshUntil };
-  knownOptions('the options of settling', options, ['fence', 'retentionMs', 'replace']);
+  knownOptions('the options of settling', options, ['fence', 'retentionMs', 'replace', ...CONFIRM]);
   const { replace, retentionMs } = options;
   const fence = checkFence('fence', options.fence);
   if (replace !== undefined && typeof replace !== 'boolean')
@@ -148,6 +159,26 @@ export function settleOptions(
     freshUntil,
   };
 }
+
+/** Undefined where the caller does not ask for replicas. */
+export function confirmationOf(options: ConfirmOptions | undefined): Confirmation | undefined {
+  if (options?.minReplicas === undefined && options?.replicaTimeoutMs === undefined) return undefined;
+  if (options.minReplicas === undefined)
+    throw new FlowInvalidArgumentError('replicaTimeoutMs needs minReplicas: how many replicas to wait for');
+  return {
+    minReplicas: wholeNumber('minReplicas', options.minReplicas, 1, 1, MOST_REPLICAS),
+    replicaTimeoutMs: wholeNumber(
+      'replicaTimeoutMs',
+      options.replicaTimeoutMs,
+      DEFAULTS.call.replicaTimeoutMs,
+      1,
+      MOST_REPLICA_MS,
+    ),
+  };
+}
+
+const MOST_REPLICAS = 100;
+const MOST_REPLICA_MS = 60_000;
 
 function limitOrNone(name: string, value: unknown): number | undefined {
   return value === undefined ? undefined : wholeNumber(name, value, 0, 1, MAX_MS);

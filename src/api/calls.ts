@@ -1,8 +1,16 @@
 import type { FlowRecord } from '../broker/record.js';
 import type { FlowStatus, TerminalStatus } from '../contract/status.js';
 
+/** For writes that a failover must not forget: how many replicas are to have them before the call resolves. */
+export interface ConfirmOptions {
+  /** At least so many replicas, else `ERR_FLOW_UNDER_REPLICATED`. Default: none is waited for. */
+  readonly minReplicas?: number | undefined;
+  /** How long they may take, in ms; default 1,000. */
+  readonly replicaTimeoutMs?: number | undefined;
+}
+
 /** Options of one `create`. Times are milliseconds. */
-export interface CreateCallOptions<M> {
+export interface CreateCallOptions<M> extends ConfirmOptions {
   /** Kept with the flow for whoever settles or reads it, such as a PKCE verifier. */
   readonly metadata?: M | undefined;
   /** From now to the deadline; default: the definition's. */
@@ -26,13 +34,13 @@ export interface WaitCallOptions {
 }
 
 /** Options of one `open`: `timeoutMs` is the flow's, `waitMs` this wait's own. */
-export interface OpenCallOptions<M> extends CreateCallOptions<M> {
+export interface OpenCallOptions<M> extends Omit<CreateCallOptions<M>, keyof ConfirmOptions> {
   readonly signal?: AbortSignal | undefined;
   readonly waitMs?: number | undefined;
 }
 
 /** Options of one `complete`, `fail` or `cancel`. */
-export interface SettleCallOptions {
+export interface SettleCallOptions extends ConfirmOptions {
   /** Settle only if the flow still has this fence; else `superseded`. */
   readonly fence?: number | undefined;
   /** Keep the record so many ms from now, instead of what it was created with. */
@@ -89,10 +97,12 @@ export interface ListCallOptions {
 export interface CreateResult<T, M> {
   readonly verdict: 'created' | 'joined' | 'settled';
   readonly record: FlowRecord<T, M>;
+  /** With `minReplicas`: how many replicas have it. */
+  readonly replicas?: number;
 }
 
 /** What `open` did; `outcome` is how the flow ends. */
-export interface OpenResult<T, M> extends CreateResult<T, M> {
+export interface OpenResult<T, M> extends Omit<CreateResult<T, M>, 'replicas'> {
   readonly outcome: Promise<T>;
 }
 
@@ -101,6 +111,8 @@ export type SettleResult<T, M> =
   | {
       readonly verdict: 'applied' | 'duplicate' | 'late' | 'already_settled' | 'superseded';
       readonly record: FlowRecord<T, M>;
+      /** With `minReplicas`, where this caller settled it: how many replicas have it. */
+      readonly replicas?: number;
     }
   | { readonly verdict: 'not_found'; readonly record: undefined };
 

@@ -1,9 +1,8 @@
 import { errorInfoOf } from '../contract/error-info.js';
 import { checkId } from '../contract/keys.js';
 import { STATUSES, type FlowStatus, type SettleStatus } from '../contract/status.js';
-import { lacksPayload, type CreateVerdict, type Reply, type StoredRecord } from '../contract/replies.js';
 import { FlowInvalidArgumentError, type FlowName } from '../errors.js';
-import { flowRecord, type FlowRecord, type Sent } from '../broker/record.js';
+import type { FlowRecord, Sent } from '../broker/record.js';
 import type { Settings } from '../broker/settings.js';
 import type { CreatePlan } from '../broker/verbs.js';
 import { list } from '../features/list.js';
@@ -13,7 +12,9 @@ import type { RunHandler } from '../features/run/plan.js';
 import { open, wait } from '../features/wait.js';
 import { superseded } from '../waiters/ending.js';
 import { knownOptions, oneOf } from '../options.js';
+import { Answers } from './answers.js';
 import {
+  confirmationOf,
   createPlan,
   deleteOptions,
   openOptions,
@@ -45,24 +46,34 @@ export class Flows<T = unknown, M = unknown> {
   readonly type: string;
   readonly #base: Foundation;
   readonly #settings: Settings;
+  readonly #answers: Answers<T, M>;
 
   /** @internal */
   constructor(base: Foundation, settings: Settings) {
     this.type = settings.type;
     this.#base = base;
     this.#settings = settings;
+    this.#answers = new Answers(base, settings);
   }
 
   /**
    * Makes sure that the flow stands, and says whether it was there: `created`, `joined` (pending already), or `settled` (it had
-   * ended in a way that `reuse` hands back). Durable before it resolves; one round trip; subscribes to nothing.
+   * ended in a way that `reuse` hands back). Stored before it resolves; one round trip; subscribes to nothing. With `minReplicas` one
+   * more: rejects with `ERR_FLOW_UNDER_REPLICATED` if fewer replicas confirm it within `replicaTimeoutMs`; the flow stands all the same.
    *
    * @example
    * const { verdict, record } = await logins.create(state, { metadata: { verifier } });
    */
   async create(id: string, options?: CreateCallOptions<M>): Promise<CreateResult<T, M>> {
     const flow = this.#flow(id);
-    return this.#created(flow, await this.#base.core.verbs.create(flow, this.#plan(flow, options)));
+    const { verbs } = this.#base.core;
+    const plan = this.#plan(flow, options);
+    const confirmation = confirmationOf(options);
+    if (!confirmation) return this.#answers.created(flow, await verbs.create(flow, plan));
+    const { reply, replicas } = await verbs.confirmed(flow, confirmation, (line) =>
+      verbs.create(flow, plan, line),
+    );
+    return this.#answers.enough(flow, await this.#answers.created(flow, reply), replicas, confirmation);
   }
 
   /**
@@ -104,7 +115,7 @@ export class Flows<T = unknown, M = unknown> {
     );
     const answered = await reply;
     if (answered.verdict === 'superseded') stop(superseded(flow));
-    const { verdict, record } = await this.#created(flow, answered);
+    const { verdict, record } = await this.#answers.created(flow, answered);
     return { verdict, record, outcome: outcome as Promise<T> };
   }
 
@@ -166,14 +177,14 @@ export class Flows<T = unknown, M = unknown> {
   async get(id: string): Promise<FlowRecord<T, M> | undefined> {
     const flow = this.#flow(id);
     const { record } = await this.#base.core.verbs.read(flow);
-    return record && this.#record(flow, record);
+    return record && this.#answers.record(flow, record);
   }
 
   /** Takes the flow away; who waits for it rejects with `ERR_FLOW_DELETED`. With `fence` or `statuses` only if they match (`mismatch`). */
   async delete(id: string, options?: DeleteCallOptions): Promise<DeleteResult<T, M>> {
     const flow = this.#flow(id);
     const { verdict, record } = await this.#base.core.verbs.delete(flow, deleteOptions(options));
-    const shown = record && this.#record(flow, record);
+    const shown = record && this.#answers.record(flow, record);
     if (verdict === 'mismatch' && shown) return { verdict, record: shown };
     return verdict === 'deleted' ? { verdict, record: shown } : { verdict: 'not_found', record: undefined };
   }
@@ -202,22 +213,6 @@ export class Flows<T = unknown, M = unknown> {
     return createPlan(this.#settings, flow, options, this.#base.core.verbs.request());
   }
 
-  #record(flow: FlowName, record: StoredRecord, sent?: Sent): FlowRecord<T, M> {
-    return flowRecord<T, M>(flow, record, this.#settings.payloads, sent);
-  }
-
-  #created(flow: FlowName, reply: Reply<CreateVerdict>): CreateResult<T, M> | Promise<CreateResult<T, M>> {
-    const { record } = reply;
-    const verdict = reply.verdict as CreateResult<T, M>['verdict'] | 'superseded';
-    if (verdict === 'superseded' || !record) throw superseded(flow);
-    if (!lacksPayload(record)) return { verdict, record: this.#record(flow, record) };
-    // Too large for that reply: the record has it.
-    return this.#base.core.verbs.read(flow).then(({ record: whole }) => {
-      if (whole?.fence !== record.fence) throw superseded(flow);
-      return { verdict, record: this.#record(flow, whole) };
-    });
-  }
-
   async #settleWithError(
     id: string,
     status: 'FAILED' | 'CANCELED',
@@ -239,12 +234,7 @@ export class Flows<T = unknown, M = unknown> {
     freshUntil?: number,
   ): Promise<SettleResult<T, M>> {
     const options = settleOptions(given, freshUntil);
-    const { verbs } = this.#base.core;
-    return verbs
-      .settle(flow, { request: verbs.request(), status, payload, options })
-      .then(({ verdict, record }) => {
-        if (!record || verdict === 'not_found') return { verdict: 'not_found', record: undefined };
-        return { verdict, record: this.#record(flow, record, verdict === 'applied' ? sent : undefined) };
-      });
+    const plan = { request: this.#base.core.verbs.request(), status, payload, options };
+    return this.#answers.settle(flow, plan, sent, confirmationOf(given));
   }
 }

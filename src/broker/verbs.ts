@@ -27,6 +27,7 @@ import {
 } from '../contract/scripts.js';
 import type { SettleStatus } from '../contract/status.js';
 import type { FlowName } from '../errors.js';
+import { confirmed, type Confirmation, type Confirmed } from '../redis/confirmed.js';
 import type { Line } from '../redis/line.js';
 import type { Topology } from '../redis/topology.js';
 import { failureOf } from './failures.js';
@@ -53,6 +54,7 @@ export interface VerbsOptions {
   readonly brokerId: string;
   readonly prefix: string;
   readonly inlineBytes: number;
+  readonly commandTimeoutMs: number;
 }
 
 /** One method a script: verdicts and records. Each rejects with a FlowError that names the flow. */
@@ -94,7 +96,7 @@ export class Verbs {
     });
   }
 
-  settle(flow: FlowName, plan: SettlePlan): Promise<Reply<SettleVerdict>> {
+  settle(flow: FlowName, plan: SettlePlan, line = this.#commands): Promise<Reply<SettleVerdict>> {
     const { inlineBytes } = this.#options;
     const values = settleArguments(
       this.#verb,
@@ -104,13 +106,7 @@ export class Verbs {
       inlineBytes,
       plan.options,
     );
-    return this.#run<SettleVerdict>(
-      'settle',
-      flow,
-      values,
-      this.#commands,
-      ({ verdict }) => verdict === 'applied',
-    );
+    return this.#run<SettleVerdict>('settle', flow, values, line, ({ verdict }) => verdict === 'applied');
   }
 
   renew(flow: FlowName, fence: number, owner: string, leaseMs: number): Promise<Reply<RenewVerdict>> {
@@ -146,6 +142,21 @@ export class Verbs {
       this.#commands,
       ({ verdict }) => verdict === 'deleted',
     );
+  }
+
+  /** Runs one of these on a connection that then counts the replicas that have it. */
+  async confirmed<T>(
+    flow: FlowName,
+    confirmation: Confirmation,
+    run: (line: Line) => Promise<T>,
+  ): Promise<Confirmed<T>> {
+    try {
+      await this.#topology.publishVerb(); // before that, the nodes are not known
+      const { record } = this.keys(flow);
+      return await confirmed(this.#topology, record, confirmation, this.#options.commandTimeoutMs, run);
+    } catch (error) {
+      throw failureOf(error, flow, 'replication');
+    }
   }
 
   get #verb(): PublishVerb {

@@ -1,7 +1,7 @@
 import type { Cluster, Redis } from 'ioredis';
 import type { PublishVerb } from '../contract/scripts.js';
 import { ClusterView } from './cluster-view.js';
-import { LISTENING_TO_NODE, type ConnectionOptions } from './connections.js';
+import { confirmingLike, LISTENING_TO_NODE, type ConnectionOptions } from './connections.js';
 import { Line } from './line.js';
 import { isPassing } from './recovery.js';
 import { slotOf } from './slot.js';
@@ -23,6 +23,7 @@ export class ClusterTopology implements Topology {
   readonly #cluster: Cluster;
   readonly #options: ConnectionOptions;
   readonly #lines = new Map<Redis, Line>();
+  readonly #confirming = new Map<string, Line>();
   readonly #tick: NodeJS.Timeout;
   #publish: PublishVerb | undefined;
   #asking: Promise<PublishVerb> | undefined;
@@ -55,6 +56,7 @@ export class ClusterTopology implements Topology {
   }
 
   async publishVerb(): Promise<PublishVerb> {
+    if (this.#publish !== undefined) return this.#publish;
     this.#asking ??= this.#askVersions();
     try {
       return (this.#publish = await this.#asking);
@@ -63,10 +65,18 @@ export class ClusterTopology implements Topology {
     }
   }
 
-  lineOf(key: string): Line {
+  confirming(key: string): Line {
     const owner = this.#cluster.slots[slotOf(key)]?.[0];
-    const redis = owner === undefined ? undefined : this.#node(owner);
-    return redis ? this.#lineTo(redis) : this.commands;
+    const node = owner === undefined ? undefined : this.#node(owner);
+    if (owner === undefined || !node) throw new Error('CLUSTERDOWN no node serves the slot of this flow');
+    let line = this.#confirming.get(owner);
+    if (!line || line.redis.status === 'end') {
+      line = new Line(confirmingLike(node, this.#options), this.#options.commandTimeoutMs, {
+        batches: false,
+      });
+      this.#confirming.set(owner, line);
+    }
+    return line;
   }
 
   async masters(): Promise<readonly Line[]> {
@@ -107,6 +117,10 @@ export class ClusterTopology implements Topology {
     this.commands.detach();
     for (const line of this.#lines.values()) line.detach();
     this.#lines.clear();
+    for (const line of this.#confirming.values()) {
+      line.detach();
+      line.redis.disconnect();
+    }
     if (!this.#options.borrowed) this.#cluster.disconnect();
   }
 

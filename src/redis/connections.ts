@@ -59,3 +59,17 @@ export const COMMANDING = {
   socketTimeout: SILENCE_MS,
   disconnectTimeout: GOODBYE_MS,
 } satisfies RedisOptions;
+
+/** A connection to the same server that fails rather than repeat what was under way: the answers would be another connection's. */
+export function confirmingLike(redis: Redis, { onError }: Pick<ConnectionOptions, 'onError'>): Redis {
+  const confirming = redis.duplicate({
+    ...COMMANDING,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    lazyConnect: true,
+    readOnly: false,
+    connectionName: 'flowbroker',
+  });
+  own(confirming, onError);
+  return confirming;
+}

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { LISTENING_TO_NODE, type ConnectionOptions } from './connections.js';
+import { confirmingLike, LISTENING_TO_NODE, type ConnectionOptions } from './connections.js';
 import { Line } from './line.js';
 import { isPassing } from './recovery.js';
 import { SentinelGroup, type Members } from './sentinel-group.js';
@@ -22,6 +22,7 @@ export class SentinelTopology implements Topology {
   readonly #group: SentinelGroup;
   readonly #tick: NodeJS.Timeout;
   #listening: SpreadListening | undefined;
+  #confirming: Line | undefined;
   #master: string | undefined;
   #askedAt = -Infinity;
   #asking = false;
@@ -49,8 +50,12 @@ export class SentinelTopology implements Topology {
     return Promise.resolve(this.publish);
   }
 
-  lineOf(): Line {
-    return this.commands;
+  confirming(): Line {
+    this.#confirming ??= new Line(
+      confirmingLike(this.commands.redis, this.#options),
+      this.#options.commandTimeoutMs,
+    );
+    return this.#confirming;
   }
 
   masters(): readonly Line[] {
@@ -87,6 +92,8 @@ export class SentinelTopology implements Topology {
     clearInterval(this.#tick);
     this.#group.close();
     this.commands.detach();
+    this.#confirming?.detach();
+    this.#confirming?.redis.disconnect();
     if (!this.#options.borrowed) this.#redis.disconnect();
   }
 
@@ -118,6 +125,7 @@ export class SentinelTopology implements Topology {
     const { remoteAddress, remotePort } =
       (this.#redis as unknown as { stream?: Partial<Stream> }).stream ?? {};
     const there = before.endsWith(`:${String(remotePort)}`);
+    this.#confirming?.redis.disconnect(true);
     if (there && this.#redis.status === 'ready') {
       this.#options.onError(
         new Error(`${String(remoteAddress)}:${String(remotePort)} is no longer the master`),

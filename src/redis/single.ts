@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { own, LISTENING, type ConnectionOptions } from './connections.js';
+import { confirmingLike, own, LISTENING, type ConnectionOptions } from './connections.js';
 import { Line } from './line.js';
 import { SingleListening } from './single-listening.js';
 import type { Listening, ListeningEvents, Topology } from './topology.js';
@@ -11,6 +11,7 @@ export class SingleTopology implements Topology {
   readonly publish = 'PUBLISH';
   readonly #options: ConnectionOptions;
   #listening: Redis | undefined;
+  #confirming: Line | undefined;
 
   constructor(redis: Redis, options: ConnectionOptions) {
     this.#options = options;
@@ -22,8 +23,12 @@ export class SingleTopology implements Topology {
     return Promise.resolve(this.publish);
   }
 
-  lineOf(): Line {
-    return this.commands;
+  confirming(): Line {
+    this.#confirming ??= new Line(
+      confirmingLike(this.commands.redis, this.#options),
+      this.#options.commandTimeoutMs,
+    );
+    return this.#confirming;
   }
 
   masters(): readonly Line[] {
@@ -40,6 +45,8 @@ export class SingleTopology implements Topology {
 
   close(): void {
     this.commands.detach();
+    this.#confirming?.detach();
+    this.#confirming?.redis.disconnect();
     this.#listening?.disconnect();
     if (!this.#options.borrowed) this.commands.redis.disconnect();
   }

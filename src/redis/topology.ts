@@ -10,8 +10,8 @@ export interface Topology {
   readonly publish: PublishVerb | undefined;
   /** The same, once known. Rejects with ERR_FLOW_UNAVAILABLE when it cannot be found out in time. */
   publishVerb(): Promise<PublishVerb>;
-  /** The line to whoever holds this key now. */
-  lineOf(key: string): Line;
+  /** A line of its own to whoever holds this key now: what blocks there delays nothing else. */
+  confirming(key: string): Line;
   /** A line to every server that holds keys of its own. */
   masters(): readonly Line[] | Promise<readonly Line[]>;
   /** Opens the connections that listen. Called once. */
