@@ -46,11 +46,14 @@ export {
 export { type LeaseHold } from './features/generation-lease/hold.js';
 export { type RunResult } from './features/run/caller.js';
 export { type RunContext, type RunHandler } from './features/run/plan.js';
+export { redlockQuorum } from './redis/redlock-quorum.js';
 export {
   DEFAULTS,
   type BrokerOptions,
   type ClusterTarget,
   type FlowLogger,
   type FlowOptions,
+  type Quorum,
+  type QuorumLock,
   type Retention,
 } from './options.js';

@@ -65,6 +65,23 @@ export interface BrokerOptions {
   readonly inlineBytes?: number | undefined;
 }
 
+/** A lock on several servers that outlives the loss of some; `redlockQuorum` makes one. */
+export interface Quorum {
+  /** One try: the lock, or undefined if they do not grant it now. Rejects only if it can never work. */
+  lock(name: string, ttlMs: number): Promise<QuorumLock | undefined>;
+  close(): void;
+}
+
+/** A lock that is held. */
+export interface QuorumLock {
+  /** How long it is sure to be held, in ms. */
+  readonly remainingMs: number;
+  /** Whether it is held for so many ms more. */
+  extend(ttlMs: number): Promise<boolean>;
+  /** Never rejects. */
+  release(): Promise<void>;
+}
+
 /** Options of {@link Broker.define}. Times are milliseconds. */
 export interface FlowOptions<T = unknown> {
   /** From creation to the deadline. Default 300,000. */
@@ -81,6 +98,11 @@ export interface FlowOptions<T = unknown> {
   readonly reuse?: readonly TerminalStatus[] | undefined;
   /** A COMPLETED result is only handed back if it stays fresh at least this long. Default 0. */
   readonly minFreshMs?: number | undefined;
+  /**
+   * Guards the handler of `run` by a lock on several independent servers, for unrepeatable work that must not run twice even if a failover
+   * forgot the flow; see `redlockQuorum`. Its loss aborts the handler's signal. Default: none; the flow's own lease is enough.
+   */
+  readonly quorum?: Quorum | undefined;
   /** How values become bytes. Default `jsonCodec`. */
   readonly codec?: Codec | undefined;
   /** The most bytes of one result, error or metadata. Default 1,048,576. */

@@ -11,6 +11,7 @@ import {
   shown,
   wholeNumber,
   type FlowOptions,
+  type Quorum,
   type Retention,
 } from '../options.js';
 import { Payloads } from './payloads.js';
@@ -29,6 +30,7 @@ export interface Settings {
   readonly createOptions: CreateOptions;
   readonly freshUntil: ((result: never) => number | undefined) | undefined;
   readonly payloads: Payloads;
+  readonly quorum: Quorum | undefined;
 }
 
 const NAMES = [
@@ -41,6 +43,7 @@ const NAMES = [
   'minFreshMs',
   'codec',
   'maxPayloadBytes',
+  'quorum',
 ];
 const RETENTION_NAMES = ['completed', 'failed', 'canceled', 'timedOut'] as const;
 const MAX_ATTEMPTS = 1_000_000;
@@ -65,6 +68,7 @@ export function settingsOf<T>(type: unknown, options: FlowOptions<T> = {}): Sett
     minFreshMs,
     createOptions: { retention, reuse, minFreshMs: minFreshMs || undefined },
     freshUntil: options.freshUntil,
+    quorum: quorumOf(options.quorum),
     payloads: new Payloads(
       codecOf(options.codec),
       wholeNumber('maxPayloadBytes', options.maxPayloadBytes, flow.maxPayloadBytes, LEAST_PAYLOAD, MAX_BYTES),
@@ -120,6 +124,11 @@ function retentionOf(given: number | Retention | undefined): string | undefined 
   return RETENTION_NAMES.map((name) =>
     wholeNumber(`retentionMs.${name}`, given[name], retention[name], 1, MAX_MS),
   ).join(' ');
+}
+
+function quorumOf(quorum: Quorum | undefined): Quorum | undefined {
+  if (quorum === undefined || typeof (Object(quorum) as Partial<Quorum>).lock === 'function') return quorum;
+  throw new FlowInvalidArgumentError('quorum must have the method lock, as what redlockQuorum returns');
 }
 
 function codecOf(codec: Codec | undefined): Codec {

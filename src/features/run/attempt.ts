@@ -14,6 +14,7 @@ import {
 } from '../../errors.js';
 import { endReasonOf } from '../../waiters/outcome.js';
 import { commit, encodeFailure, encodeResult, type Encoded } from './commit.js';
+import { guarded } from './guarded.js';
 import { Lease } from './lease.js';
 import type { RunHandler, RunPlan } from './plan.js';
 
@@ -78,7 +79,8 @@ export class Attempt<T> {
     this.#core.waiters.schedule(overdue, this.#remainingMs + OVERDUE_MS);
     this.#begun = true;
     const context = { signal: this.#controller.signal, fence, attempt, coordinated: true };
-    const finished = (async () => handler(context))()
+    const work = this.#guarded(handler);
+    const finished = (async () => work(context))()
       .finally(() => {
         this.#finished = true;
       })
@@ -104,6 +106,16 @@ export class Attempt<T> {
     this.#letGo(); // a handler that does not heed its signal must not renew what is released
     const unbegun = this.#begun ? undefined : 1;
     await this.#core.verbs.release(this.#flow, this.#record.fence, this.#core.brokerId, { unbegun });
+  }
+
+  #guarded(handler: RunHandler<T>): RunHandler<T> {
+    const { settings, leaseMs } = this.#plan;
+    const { quorum } = settings;
+    if (!quorum) return handler;
+    const abort = (error: Error): void => {
+      this.#controller.abort(error);
+    };
+    return guarded(quorum, this.#flow, leaseMs, handler, abort, this.#core.logger);
   }
 
   /** Ends the attempt when its flow must be over, handler or commit under way or not. */
