@@ -61,6 +61,8 @@ export interface BrokerOptions {
   readonly heartbeatMs?: number | undefined;
   /** How long one command may take before it is `ERR_FLOW_UNAVAILABLE`. Default 5,000. */
   readonly commandTimeoutMs?: number | undefined;
+  /** How long the first connection may take before what waits for it is `ERR_FLOW_UNAVAILABLE`. Default 5,000. */
+  readonly connectTimeoutMs?: number | undefined;
   /** A result or error up to this many bytes travels with the wake-up; a larger one is read. Default 8,192; 0 is never. */
   readonly inlineBytes?: number | undefined;
 }
@@ -121,6 +123,7 @@ export const DEFAULTS = {
     rereadMs: 60_000,
     heartbeatMs: 5_000,
     commandTimeoutMs: 5_000,
+    connectTimeoutMs: 5_000,
     inlineBytes: 8_192,
   },
   flow: {

@@ -24,6 +24,7 @@ const NAMES: readonly (keyof BrokerOptions)[] = [
   'rereadMs',
   'heartbeatMs',
   'commandTimeoutMs',
+  'connectTimeoutMs',
   'inlineBytes',
 ];
 const LOGGING = ['child', 'debug', 'info', 'warn', 'error'];
@@ -52,6 +53,7 @@ export function brokerSettings(given: unknown): BrokerSettings {
     rereadMs: ms('rereadMs', 100),
     heartbeatMs: ms('heartbeatMs', 50),
     commandTimeoutMs: ms('commandTimeoutMs', 10),
+    connectTimeoutMs: ms('connectTimeoutMs', 10),
     inlineBytes: wholeNumber('inlineBytes', options.inlineBytes, broker.inlineBytes, 0, MAX_INLINE),
   };
 }

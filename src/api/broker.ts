@@ -52,6 +52,7 @@ export class Broker {
 
     this.#topology = openTopology(settings.redis, {
       commandTimeoutMs,
+      connectTimeoutMs: settings.connectTimeoutMs,
       beatChannel: heartbeatChannelOf(prefix, this.id),
       onError: (error) => connectionLog?.warn({ reason: error.message }, 'a connection to Redis failed'),
     });

@@ -1,7 +1,7 @@
 import type { Cluster, Redis } from 'ioredis';
 import type { PublishVerb } from '../contract/scripts.js';
 import { ClusterView } from './cluster-view.js';
-import { confirmingLike, LISTENING_TO_NODE, type ConnectionOptions } from './connections.js';
+import { confirmingLike, LISTENING_TO_NODE, reachOf, type ConnectionOptions } from './connections.js';
 import { Line } from './line.js';
 import { isPassing } from './recovery.js';
 import { slotOf } from './slot.js';
@@ -37,6 +37,7 @@ export class ClusterTopology implements Topology {
     this.#options = options;
     // What the library sends, a Cluster takes like a single server; it finds the node by the keys.
     this.commands = new Line(cluster as unknown as Redis, options.commandTimeoutMs, {
+      reach: reachOf(options),
       batches: false,
       recovery: (error) => {
         if (!isPassing(error)) return undefined;

@@ -5,6 +5,9 @@ export interface ConnectionOptions {
   /** Whether the client is the caller's own, never to be closed. */
   readonly borrowed: boolean;
   readonly commandTimeoutMs: number;
+  readonly connectTimeoutMs: number;
+  /** The last that went wrong with a connection. */
+  readonly lastError: () => Error | undefined;
   /** Where the broker sends its own heartbeat. */
   readonly beatChannel: string;
   readonly onError: (error: Error) => void;
@@ -59,6 +62,14 @@ export const COMMANDING = {
   socketTimeout: SILENCE_MS,
   disconnectTimeout: GOODBYE_MS,
 } satisfies RedisOptions;
+
+/** For the line of commands: how long the first connection may take, and why it failed. */
+export function reachOf({ connectTimeoutMs, lastError }: ConnectionOptions): {
+  withinMs: number;
+  why: () => Error | undefined;
+} {
+  return { withinMs: connectTimeoutMs, why: lastError };
+}
 
 /** A connection to the same server that fails rather than repeat what was under way: the answers would be another connection's. */
 export function confirmingLike(redis: Redis, { onError }: Pick<ConnectionOptions, 'onError'>): Redis {

@@ -23,6 +23,8 @@ export interface LineOptions {
   readonly recovery?: Recovery;
   /** Takes what cannot go over this connection while it is down; default: that waits. */
   readonly elsewhere?: Line;
+  /** How long the first connection may take; default: as long as any request. */
+  readonly reach?: { readonly withinMs: number; readonly why: () => Error | undefined };
 }
 
 const SWEEP_HELD = 1_024;
@@ -40,6 +42,8 @@ export class Line {
   readonly #elsewhere: Line | undefined;
   #held: Held[] = [];
   #sweepAt = SWEEP_HELD;
+  #reaching: NodeJS.Timeout | undefined;
+  #unreached: Error | undefined;
   #inTick = false;
   #ended = false;
 
@@ -52,6 +56,7 @@ export class Line {
     this.#scripts = new ScriptRunner(redis, options.batches ?? true);
     redis.on('ready', this.#onReady);
     redis.on('end', this.#onEnd);
+    if (options.reach && !this.ready) this.#reach(options.reach);
   }
 
   get ready(): boolean {
@@ -128,6 +133,7 @@ export class Line {
   /** Lets go of the connection, which stays as it is; what is under way ends as closed. */
   detach(): void {
     this.#ended = true;
+    clearTimeout(this.#reaching);
     this.redis.off('ready', this.#onReady);
     this.redis.off('end', this.#onEnd);
     this.#held = [];
@@ -135,6 +141,7 @@ export class Line {
   }
 
   readonly #onReady = (): void => {
+    clearTimeout(this.#reaching);
     const held = this.#held;
     this.#held = [];
     this.#sweepAt = SWEEP_HELD;
@@ -149,6 +156,7 @@ export class Line {
 
   readonly #unanswered = (cause?: unknown): Error => {
     if (this.#ended) return new FlowClosedError('the broker was closed');
+    if (this.#unreached) return this.#unreached;
     return new FlowUnavailableError(
       this.redis.status === 'end'
         ? 'the connection to Redis was closed'
@@ -156,6 +164,16 @@ export class Line {
       { cause },
     );
   };
+
+  #reach({ withinMs, why }: NonNullable<LineOptions['reach']>): void {
+    this.#reaching = setTimeout(() => {
+      const text = `Redis could not be reached within connectTimeoutMs (${String(withinMs)} ms)`;
+      this.#unreached = new FlowUnavailableError(text, { cause: why() });
+      this.#held = [];
+      this.#deadlines.expireAll();
+      this.#unreached = undefined;
+    }, withinMs).unref();
+  }
 
   /** Asks again, here or elsewhere, as long as the recovery says so and there is time. */
   #persist<T>(once: (line: Line) => Promise<T>): Promise<T> {

@@ -7,6 +7,8 @@ import { SentinelTopology } from './sentinel.js';
 import { SingleTopology } from './single.js';
 import type { Topology } from './topology.js';
 
+type TopologyOptions = Omit<ConnectionOptions, 'borrowed' | 'lastError'>;
+
 const WANTED =
   'a URL that starts with redis://, rediss:// or unix://, ioredis options, { cluster: [nodes] }, { sentinels, name }, or an ioredis Redis or Cluster';
 
@@ -22,33 +24,44 @@ const CLUSTERING = {
 } satisfies ClusterOptions;
 
 /** Opens connections for a URL or options, or borrows an ioredis instance. Refuses what cannot work, at once and by name. */
-export function openTopology(target: unknown, options: Omit<ConnectionOptions, 'borrowed'>): Topology {
+export function openTopology(target: unknown, given: TopologyOptions): Topology {
+  let last: Error | undefined;
+  const options = {
+    ...given,
+    lastError: () => last,
+    onError: (error: Error) => {
+      last = error;
+      given.onError(error);
+    },
+  };
   if (isInstance(target)) {
-    const given = { ...options, borrowed: true };
+    const borrowing = { ...options, borrowed: true };
     if (target instanceof Cluster || (target as { isCluster?: unknown }).isCluster === true) {
       const cluster = target as unknown as Cluster;
       checkCluster(cluster.options);
-      return new ClusterTopology(cluster, given);
+      return new ClusterTopology(cluster, borrowing);
     }
     checkRedis(target.options);
-    return target.options.sentinels ? new SentinelTopology(target, given) : new SingleTopology(target, given);
+    return target.options.sentinels
+      ? new SentinelTopology(target, borrowing)
+      : new SingleTopology(target, borrowing);
   }
   const owned = { ...options, borrowed: false };
+  const commanding = { ...COMMANDING, connectTimeout: options.connectTimeoutMs };
   if (typeof target === 'string') {
     if (!/^(rediss?|unix):\/\/./.test(target))
       throw new FlowInvalidArgumentError(`redis must be ${WANTED}, got another string`);
-    return new SingleTopology(owning(new Redis(target, COMMANDING), options), owned);
+    return new SingleTopology(owning(new Redis(target, commanding), options), owned);
   }
   if (typeof target !== 'object' || target === null || Array.isArray(target))
     throw new FlowInvalidArgumentError(`redis must be ${WANTED}`);
   if ('cluster' in target) return openCluster(target as ClusterTarget, owned);
-  const given: RedisOptions = target;
-  checkRedis(given);
+  checkRedis(target as RedisOptions);
   if (!('sentinels' in target))
-    return new SingleTopology(owning(new Redis({ ...COMMANDING, ...target }), options), owned);
-  checkSentinels(given);
+    return new SingleTopology(owning(new Redis({ ...commanding, ...target }), options), owned);
+  checkSentinels(target as RedisOptions);
   return new SentinelTopology(
-    owning(new Redis({ ...COMMANDING, failoverDetector: true, ...(target as object) }), options),
+    owning(new Redis({ ...commanding, failoverDetector: true, ...(target as object) }), options),
     owned,
   );
 }
@@ -66,14 +79,14 @@ function openCluster(target: ClusterTarget, options: ConnectionOptions): Topolog
     ...CLUSTERING,
     ...(natMap === undefined ? {} : { natMap }),
     ...(dnsLookup === undefined ? {} : { dnsLookup }),
-    redisOptions: { ...commanding, ...redisOptions } as object,
+    redisOptions: { ...commanding, connectTimeout: options.connectTimeoutMs, ...redisOptions } as object,
   });
   cluster.on('error', options.onError);
   cluster.on('node error', options.onError);
   return new ClusterTopology(cluster, options);
 }
 
-function owning(redis: Redis, { onError }: Omit<ConnectionOptions, 'borrowed'>): Redis {
+function owning(redis: Redis, { onError }: TopologyOptions): Redis {
   own(redis, onError);
   return redis;
 }

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { confirmingLike, LISTENING_TO_NODE, type ConnectionOptions } from './connections.js';
+import { confirmingLike, LISTENING_TO_NODE, reachOf, type ConnectionOptions } from './connections.js';
 import { Line } from './line.js';
 import { isPassing } from './recovery.js';
 import { SentinelGroup, type Members } from './sentinel-group.js';
@@ -34,6 +34,7 @@ export class SentinelTopology implements Topology {
     this.db = redis.options.db ?? 0;
     this.#group = new SentinelGroup(redis.options, options.onError);
     this.commands = new Line(redis, options.commandTimeoutMs, {
+      reach: reachOf(options),
       recovery: (error) => {
         if (!isPassing(error)) return undefined;
         // It was the master; Sentinel knows who is now.

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { confirmingLike, own, LISTENING, type ConnectionOptions } from './connections.js';
+import { confirmingLike, own, LISTENING, reachOf, type ConnectionOptions } from './connections.js';
 import { Line } from './line.js';
 import { SingleListening } from './single-listening.js';
 import type { Listening, ListeningEvents, Topology } from './topology.js';
@@ -16,7 +16,7 @@ export class SingleTopology implements Topology {
   constructor(redis: Redis, options: ConnectionOptions) {
     this.#options = options;
     this.db = redis.options.db ?? 0;
-    this.commands = new Line(redis, options.commandTimeoutMs);
+    this.commands = new Line(redis, options.commandTimeoutMs, { reach: reachOf(options) });
   }
 
   publishVerb(): Promise<'PUBLISH'> {

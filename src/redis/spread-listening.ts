@@ -99,6 +99,7 @@ export class SpreadListening implements Listening {
       if (this.#nodes.has(node)) continue;
       const listener = new NodeListener(node, this.#options, this.#events);
       this.#nodes.set(node, listener);
+      listener.beatOn(view.beatChannelOf(node));
       this.#events.opened(listener);
     }
     const moves = this.#movesFrom(before);

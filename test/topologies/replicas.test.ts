@@ -1,5 +1,5 @@
 import { ask, eventually, startRedis, type RedisServer } from '../../scripts/redis/index.js';
-import { FlowUnderReplicatedError, createBroker, type Broker, type FlowRecord } from '../../src/index.js';
+import { createBroker, type Broker } from '../../src/index.js';
 import { failureOf } from '../helpers/errors.js';
 import { clusterBed } from './support/cluster-bed.js';
 
@@ -46,19 +46,15 @@ describe('with two replicas', () => {
       await flows.create('b');
       await flows.complete('b', 1);
       order.push('others');
-      const error = (await failed) as FlowUnderReplicatedError;
+      const error = await failed;
       expect(order).toEqual(['others', 'replicas']);
-      expect(error.replicas).toBe(1);
-      expect((error.record as FlowRecord).status).toBe('PENDING');
+      expect(error).toMatchObject({ replicas: 1, record: { status: 'PENDING' } });
       expect(error.message).toMatch(/r2 "a" is stored, but 1 of 2 replicas confirmed it within 1500 ms/);
       const settled = failureOf(
         flows.complete('a', 7, { minReplicas: 2, replicaTimeoutMs: 50 }),
         'ERR_FLOW_UNDER_REPLICATED',
       );
-      expect(((await settled) as FlowUnderReplicatedError).record).toMatchObject({
-        status: 'COMPLETED',
-        result: 7,
-      });
+      expect(await settled).toMatchObject({ record: { status: 'COMPLETED', result: 7 } });
     } finally {
       await replicas[0]!.resume();
     }
