@@ -107,7 +107,10 @@ export class FlowUnderReplicatedError extends FlowError {
 
   constructor(
     message: string,
-    details: FlowErrorDetails & { readonly record: unknown; readonly replicas: number },
+    details: FlowErrorDetails & { readonly record: unknown; readonly replicas: number } = {
+      record: undefined,
+      replicas: 0,
+    },
   ) {
     super(message, details);
     this.record = details.record;

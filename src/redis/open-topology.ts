@@ -56,7 +56,7 @@ export function openTopology(target: unknown, given: TopologyOptions): Topology 
   if (typeof target !== 'object' || target === null || Array.isArray(target))
     throw new FlowInvalidArgumentError(`redis must be ${WANTED}`);
   if ('cluster' in target) return openCluster(target as ClusterTarget, owned);
-  checkRedis(target as RedisOptions);
+  checkRedis(target);
   if (!('sentinels' in target))
     return new SingleTopology(owning(new Redis({ ...commanding, ...target }), options), owned);
   checkSentinels(target as RedisOptions);

@@ -87,6 +87,7 @@ it('runs the first program of the README as it stands there, and as CommonJS', a
 it.each([
   ['README.md', GIVEN],
   ['docs/guide.md', GIVEN],
+  ['docs/topologies.md', GIVEN],
   ['docs/migrating-from-librechat.md', GIVEN],
   ['docs/idempotency.md', GIVEN_OF_IDEMPOTENCY],
 ])(

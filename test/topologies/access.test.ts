@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { ask, freePort, startRedis, type RedisServer } from '../../scripts/redis/index.js';
 import { createBroker, type Broker, type BrokerOptions } from '../../src/index.js';
 import { failureOf } from '../helpers/errors.js';
+import { handles } from '../helpers/setup.js';
 import { until } from '../helpers/until.js';
 import { clusterBed } from './support/cluster-bed.js';
 
@@ -174,7 +175,7 @@ it('uses the db of the URL, hints included, and a path for a socket', async () =
 it('says within connectTimeoutMs that a server cannot be reached at the start, and why', async () => {
   const server = await startRedis();
   await server.stop();
-  const started = performance.now();
+  const [started, before] = [performance.now(), handles().timers];
   const options = { connectTimeoutMs: 300, commandTimeoutMs: 60_000 };
   const flows = broker(server.url, options).define('gone');
   const error = await failureOf(flows.create('a'), 'ERR_FLOW_UNAVAILABLE');
@@ -185,6 +186,9 @@ it('says within connectTimeoutMs that a server cannot be reached at the start, a
   await failureOf(cluster.define('gone').create('a'), 'ERR_FLOW_UNAVAILABLE');
   const sentinels = broker({ sentinels: [{ host: '127.0.0.1', port: server.port }], name: 'a' }, options);
   await failureOf(sentinels.define('gone').create('a'), 'ERR_FLOW_UNAVAILABLE');
+  await Promise.all(brokers.splice(0).map((one) => one.close()));
+  // ioredis gives each Sentinel that it tried two seconds to say goodbye.
+  await until('its timers to end', () => handles().timers <= before);
 });
 
 it('a replica and a server without memory left are ERR_FLOW_UNAVAILABLE with what they said, and nothing is half-written', async () => {

@@ -20,6 +20,7 @@ const NUMBERS: readonly [name: string, least: number, most: number][] = [
   ['rereadMs', 100, TOO_LONG - 1],
   ['heartbeatMs', 50, TOO_LONG - 1],
   ['commandTimeoutMs', 10, TOO_LONG - 1],
+  ['connectTimeoutMs', 10, TOO_LONG - 1],
   ['inlineBytes', 0, 1_048_576],
 ];
 

@@ -49,7 +49,7 @@ it('describes every option, with its default, and no other', () => {
     [...Object.keys(broker), 'logger', 'redis'].sort(),
   );
   expect(Object.keys(defaults(flowPart)).sort()).toEqual(
-    [...Object.keys(flow), 'codec', 'freshUntil', 'retentionMs'].sort(),
+    [...Object.keys(flow), 'codec', 'freshUntil', 'quorum', 'retentionMs'].sort(),
   );
 });
 
@@ -89,6 +89,8 @@ it('links only to files that are there', () => {
     'docs/redis-cli.md',
     'clients/python/README.md',
     'test/contract/vectors/README.md',
+    'docs/topologies.md',
+    'docs/compatibility.md',
     'examples/README.md',
     ...recipes.map(({ name }) => `examples/${name}/README.md`),
   ]) {
