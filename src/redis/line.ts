@@ -28,6 +28,8 @@ export interface LineOptions {
 }
 
 const SWEEP_HELD = 1_024;
+// ioredis 5 loses a command now and then while slots move (measured). A request that is repeated answers as the first did.
+const REPEAT_MS = 2_000;
 
 /**
  * One connection, as the rest of the library uses it: what is sent in one tick goes out in one write and in order; nothing is
@@ -184,11 +186,16 @@ export class Line {
         done: false,
         at: 0,
         expire: () => {
+          clearInterval(repeating);
           reject(this.#unanswered(last));
         },
       };
-      const succeed = (value: T): void => {
+      const done = (): void => {
+        clearInterval(repeating);
         timed.done = true;
+      };
+      const succeed = (value: T): void => {
+        done();
         resolve(value);
       };
       const fail = (error: unknown): void => {
@@ -196,17 +203,20 @@ export class Line {
         const next = this.#ended ? undefined : this.#recovery?.(error as Error);
         last = error;
         if (next === undefined) {
-          timed.done = true;
+          done();
           reject(error);
         } else if (typeof next === 'number') setTimeout(go, next).unref();
         else {
-          timed.done = true;
+          done();
           next.#persist(once).then(resolve, reject);
         }
       };
       const go = (): void => {
         if (!timed.done) once(this).then(succeed, fail);
       };
+      const repeating = setInterval(() => {
+        if (this.ready) go();
+      }, REPEAT_MS).unref();
       this.#deadlines.add(timed);
       go();
     });

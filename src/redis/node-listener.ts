@@ -84,9 +84,10 @@ export class NodeListener implements Listener {
   /** Where it sends itself its beats; on a sharded connection a channel that this node serves. */
   beatOn(channel: string): void {
     if (channel === this.#beatChannel) return;
-    if (this.#beatChannel !== '') this.#flows.abandon([this.#beatChannel]);
+    const before = this.#beatChannel;
     this.#beatChannel = channel;
     this.#flows.adopt([channel]);
+    if (before !== '') this.#flows.abandon([before]);
   }
 
   hold(channel: string, hint: boolean): void {
@@ -154,6 +155,9 @@ export class NodeListener implements Listener {
     const { open, commands, commandTimeoutMs, onError } = this.#options;
     const redis = open(this.#node);
     own(redis, onError);
+    redis.on('error', (error: Error) => {
+      if (error.message.startsWith('Command queue state error')) this.#options.changed(true);
+    });
     return new Line(redis, commandTimeoutMs, {
       batches: !this.#sharded,
       recovery: (error) => (isPassing(error) ? commands : undefined),

@@ -14,6 +14,8 @@ export interface PubSub {
   /** Never rejects. */
   subscribe(channels: readonly string[]): Promise<Subscribed>;
   unsubscribe(channels: readonly string[]): void;
+  /** Whether ioredis takes the server's own word that channels moved for the answer to something else, on RESP2 (5.x, measured). */
+  readonly confusedByMoves: boolean;
   /** The server says that channels moved away: what is under way may never be answered. */
   moved(): void;
 }
@@ -21,6 +23,7 @@ export interface PubSub {
 /** Channels that every server of the group hears. */
 export class PlainPubSub implements PubSub {
   readonly message = 'messageBuffer';
+  readonly confusedByMoves = false;
   readonly #line: Line;
 
   constructor(line: Line) {
@@ -49,6 +52,7 @@ export class PlainPubSub implements PubSub {
 /** Channels that live on one shard of a Cluster. */
 export class ShardedPubSub implements PubSub {
   readonly message = 'smessageBuffer';
+  readonly confusedByMoves = true;
   readonly #line: Line;
   readonly #underWay = new Set<() => void>();
 

@@ -116,7 +116,8 @@ export class Subscriptions {
       this.#refused.delete(channel);
       if (this.#sent.has(channel)) this.#leaving.add(channel);
     }
-    this.#leave();
+    if (this.#protocol === 2 && this.#pubsub.confusedByMoves) this.#redis.disconnect(true);
+    else this.#leave();
   }
 
   /** Subscribes everything anew, on a server that may have ended some of it. */
