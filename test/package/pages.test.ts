@@ -9,7 +9,7 @@ import { emptyProject, type EmptyProject } from './project.js';
 
 /** What the pages' fragments take for granted. */
 const GIVEN = `
-import { createBroker, sealedCodec, type Flows } from 'flowbroker';
+import { createBroker, redlockQuorum, sealedCodec, type Flows } from 'flowbroker';
 import { FlowStateManager, type MessageLogger } from 'flowbroker/librechat';
 interface Tokens { access_token: string; expires_at: number }
 interface LoginMeta { verifier: string }
