@@ -51,3 +51,16 @@ export async function eventually(
     await delay(EVERY_MS);
   }
 }
+
+const EPOCH_MS = 20_000;
+
+/**
+ * Resolves when the nodes of a Cluster know of the same epoch. A node that claims a slot without knowing the latest is contradicted by the
+ * others: then its old and its new owner each name the other, for good.
+ */
+export async function oneEpoch(ports: readonly number[]): Promise<void> {
+  await eventually('one epoch for all', EPOCH_MS, async () => {
+    const infos = await Promise.all(ports.map((port) => ask(port, 'CLUSTER', 'INFO')));
+    return new Set(infos.map((info) => /current_epoch:(\d+)/.exec(String(info))?.[1])).size === 1;
+  });
+}

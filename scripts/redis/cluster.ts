@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { ask, eventually } from './admin.js';
+import { ask, eventually, oneEpoch } from './admin.js';
 import { findEngine } from './engine.js';
 import { isFree } from './port.js';
 import { startRedis, type RedisServer } from './server.js';
@@ -210,6 +210,7 @@ export class RedisCluster {
       await ask(from.port, 'MIGRATE', '127.0.0.1', to.port, '', 0, 5_000, 'KEYS', ...keys);
     }
     const owner = String(ids.get(to.port));
+    await oneEpoch(this.servers.map(({ port }) => port));
     await ask(to.port, 'CLUSTER', 'SETSLOT', slot, 'NODE', owner);
     await ask(from.port, 'CLUSTER', 'SETSLOT', slot, 'NODE', owner);
   }

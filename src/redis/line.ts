@@ -28,7 +28,7 @@ export interface LineOptions {
 }
 
 const SWEEP_HELD = 1_024;
-// ioredis 5 loses a command now and then while slots move (measured). A request that is repeated answers as the first did.
+// A master that hangs keeps what it was sent: the one in its place is asked again, and answers as the first would have.
 const REPEAT_MS = 2_000;
 
 /**
