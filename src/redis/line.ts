@@ -47,6 +47,7 @@ export class Line {
   #reaching: NodeJS.Timeout | undefined;
   #unreached: Error | undefined;
   #inTick = false;
+  #bundling = false;
   #ended = false;
 
   constructor(redis: Redis, timeoutMs: number, options: LineOptions = {}) {
@@ -75,7 +76,7 @@ export class Line {
     return this.#recovery ? this.#persist((line) => line.#send(call)) : this.#send(call);
   }
 
-  /** Runs a script at the end of the tick, with the others of this tick. Rejects as `send` does. */
+  /** Runs a script: the first of a tick at once, the others together at its end. Rejects as `send` does. */
   run(script: Script, keys: readonly string[], values: readonly Argument[]): Promise<unknown> {
     return this.#recovery
       ? this.#persist((line) => line.#run(script, keys, values))
@@ -114,6 +115,7 @@ export class Line {
         if (this.#inTick) return;
         this.#inTick = true;
         process.nextTick(this.#endTick);
+        if (!this.#bundling) this.#scripts.flush();
       });
     });
   }
@@ -127,7 +129,9 @@ export class Line {
   together(send: () => void): void {
     const { stream } = this.redis as unknown as { stream?: Partial<Corkable> };
     stream?.cork?.();
+    this.#bundling = true;
     send();
+    this.#bundling = false;
     this.#scripts.flush();
     stream?.uncork?.();
   }

@@ -15,19 +15,27 @@ async function scriptCalls(admin: Redis): Promise<number> {
 
 async function warm() {
   const flows = bed.broker().define<string>('batches');
-  // The first of each kind is sent by its text.
-  await Promise.all([flows.create(bed.id()), flows.create(bed.id())]);
-  await flows.get(bed.id());
+  // The first of each kind is sent again by its text, behind what was sent meanwhile.
+  for (let round = 0; round < 2; round++) {
+    const id = bed.id();
+    await Promise.all([
+      flows.get(id),
+      flows.create(id),
+      flows.complete(id, ''),
+      flows.delete(id),
+      flows.create(id),
+    ]);
+  }
   return flows;
 }
 
-it('sends the calls of one tick as batches of sixteen', async () => {
+it('sends the first call of a tick at once, and the others as batches of sixteen', async () => {
   const flows = await warm();
   const before = await scriptCalls(bed.admin);
   const ids = Array.from({ length: 40 }, () => bed.id());
   const created = await Promise.all(ids.map((id) => flows.create(id)));
   expect(created.map(({ verdict }) => verdict)).toEqual(ids.map(() => 'created'));
-  expect((await scriptCalls(bed.admin)) - before).toBe(3);
+  expect((await scriptCalls(bed.admin)) - before).toBe(4);
 });
 
 it('keeps the order of the calls of one tick, whatever they are', async () => {
