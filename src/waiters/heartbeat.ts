@@ -26,6 +26,7 @@ export class Heartbeat {
   #beatAt = -Infinity;
   #timer: NodeJS.Timeout | undefined;
   #running = false;
+  #resting = false;
 
   constructor(everyMs: number, searchMs: number, events: HeartbeatEvents) {
     this.#everyMs = everyMs;
@@ -44,6 +45,7 @@ export class Heartbeat {
 
   /** Waiting may begin and end a thousand times a second: it beats no more often for that. */
   start(): void {
+    this.#resting = false;
     if (this.#running) return;
     this.#running = true;
     const due = this.#beatAt + this.#everyMs - performance.now();
@@ -51,14 +53,21 @@ export class Heartbeat {
     else this.beat();
   }
 
+  /** Nothing waits: stops at its next moment, unless something waits again by then; at once if it is not heard. */
+  rest(): void {
+    if (this.#healthy) this.#resting = true;
+    else this.stop();
+  }
+
   stop(): void {
     this.#running = false;
+    this.#resting = false;
     clearTimeout(this.#timer);
   }
 
   /** Beats now: after a reconnect, for one. */
   beat(): void {
-    if (!this.#running) return;
+    if (!this.#running || this.#resting) return;
     clearTimeout(this.#timer);
     const beat = ++this.#sent;
     this.#beatAt = performance.now();
@@ -80,11 +89,16 @@ export class Heartbeat {
 
   /** The connection is gone, or the server refuses a channel. */
   lose(): void {
+    if (this.#resting) this.stop();
     this.#missed = false; // what is subscribed anew is read anew
     this.#become(false);
   }
 
   #judge(beat: number): void {
+    if (this.#resting) {
+      this.stop();
+      return;
+    }
     if (this.#heard < beat) {
       this.#missed = true;
       this.#become(false);
@@ -94,7 +108,8 @@ export class Heartbeat {
 
   #beatIn(ms: number): void {
     this.#timer = setTimeout(() => {
-      this.beat();
+      if (this.#resting) this.stop();
+      else this.beat();
     }, ms).unref();
   }
 

@@ -54,7 +54,7 @@ export class WakePath {
         },
         quiet: () => {
           this.#busy = false;
-          for (const heartbeat of this.#hearing.heartbeats) heartbeat.stop();
+          for (const heartbeat of this.#hearing.heartbeats) heartbeat.rest();
           clearTimeout(this.#pollTimer);
         },
       },

@@ -110,3 +110,47 @@ it('is silent, and without a timer, before start and after stop', () => {
   jest.advanceTimersByTime(60_000);
   expect(beats).toEqual(['1']);
 });
+
+describe('at rest', () => {
+  it('beats no more, and stops for good at its next moment', () => {
+    const { heartbeat, beats } = bed();
+    heartbeat.start();
+    heartbeat.rest();
+    heartbeat.beat();
+    jest.advanceTimersByTime(60_000);
+    expect(beats).toEqual(['1']);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('goes on in its rhythm when it is started again', () => {
+    const { heartbeat, beats } = bed();
+    heartbeat.start();
+    for (let at = 0; at < 1_000; at++) {
+      heartbeat.rest();
+      heartbeat.start();
+    }
+    expect(jest.getTimerCount()).toBe(1);
+    jest.advanceTimersByTime(5_000);
+    expect(beats).toEqual(['1', '2']);
+    heartbeat.stop();
+  });
+
+  it('beats at once when it is started again after the connection was lost', () => {
+    const { heartbeat, beats } = bed();
+    heartbeat.start();
+    heartbeat.rest();
+    heartbeat.lose();
+    expect(jest.getTimerCount()).toBe(0);
+    heartbeat.start();
+    expect(beats).toEqual(['1', '2']);
+    heartbeat.stop();
+  });
+
+  it('is at rest only while it is heard', () => {
+    const { heartbeat, state } = bed();
+    state.delivers = false;
+    heartbeat.start();
+    heartbeat.rest();
+    expect(jest.getTimerCount()).toBe(0);
+  });
+});
