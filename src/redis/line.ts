@@ -2,17 +2,13 @@ import type { Redis } from 'ioredis';
 import type { Argument, Script } from '../contract/scripts.js';
 import { FlowClosedError, FlowUnavailableError } from '../errors.js';
 import { Deadlines, type Timed } from './deadlines.js';
+import { Held } from './held.js';
 import type { Recovery } from './recovery.js';
 import { ScriptCall, ScriptRunner } from './script-runner.js';
 
 interface Corkable {
   cork(): void;
   uncork(): void;
-}
-
-interface Held {
-  readonly timed: Timed;
-  readonly go: () => void;
 }
 
 /** Where a line belongs to several servers. */
@@ -27,7 +23,6 @@ export interface LineOptions {
   readonly reach?: { readonly withinMs: number; readonly why: () => Error | undefined };
 }
 
-const SWEEP_HELD = 1_024;
 // A master that hangs keeps what it was sent: the one in its place is asked again, and answers as the first would have.
 const REPEAT_MS = 2_000;
 
@@ -42,8 +37,7 @@ export class Line {
   readonly #scripts: ScriptRunner;
   readonly #recovery: Recovery | undefined;
   readonly #elsewhere: Line | undefined;
-  #held: Held[] = [];
-  #sweepAt = SWEEP_HELD;
+  readonly #held = new Held();
   #reaching: NodeJS.Timeout | undefined;
   #unreached: Error | undefined;
   #inTick = false;
@@ -142,20 +136,17 @@ export class Line {
     clearTimeout(this.#reaching);
     this.redis.off('ready', this.#onReady);
     this.redis.off('end', this.#onEnd);
-    this.#held = [];
+    this.#held.clear();
     this.#deadlines.expireAll();
   }
 
   readonly #onReady = (): void => {
     clearTimeout(this.#reaching);
-    const held = this.#held;
-    this.#held = [];
-    this.#sweepAt = SWEEP_HELD;
-    for (const { timed, go } of held) if (!timed.done) go();
+    this.#held.release();
   };
 
   readonly #onEnd = (): void => {
-    this.#held = [];
+    this.#held.clear();
     if (this.#elsewhere) return; // ioredis rejects what was under way, and it goes on there
     this.#deadlines.expireAll();
   };
@@ -175,7 +166,7 @@ export class Line {
     this.#reaching = setTimeout(() => {
       const text = `Redis could not be reached within connectTimeoutMs (${String(withinMs)} ms)`;
       this.#unreached = new FlowUnavailableError(text, { cause: why() });
-      this.#held = [];
+      this.#held.clear();
       this.#deadlines.expireAll();
       this.#unreached = undefined;
     }, withinMs).unref();
@@ -233,16 +224,11 @@ export class Line {
     }
     this.#deadlines.add(timed);
     if (this.ready) go();
-    else this.#hold({ timed, go });
+    else this.#hold(timed, go);
   }
 
-  #hold(held: Held): void {
-    // An outage may last: what timed out is let go of.
-    if (this.#held.length >= this.#sweepAt) {
-      this.#held = this.#held.filter(({ timed }) => !timed.done);
-      this.#sweepAt = Math.max(SWEEP_HELD, this.#held.length * 2);
-    }
-    this.#held.push(held);
+  #hold(timed: Timed, go: () => void): void {
+    this.#held.add(timed, go);
     if (this.redis.status === 'wait') this.redis.connect().catch(() => undefined);
   }
 
