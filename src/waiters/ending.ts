@@ -59,8 +59,9 @@ export function endingByRecord(
   now: number,
 ): Ending | 'read' | undefined {
   if (waiter.origin === undefined) return undefined;
-  if (!record) return now > waiter.boundAt ? { kind: 'error', error: deleted(flow) } : 'read';
-  if (record.origin < waiter.origin) return undefined;
+  // An older flow, seen later: a failover forgot the one waited for, and what it had replaced is back.
+  if (!record || record.origin < waiter.origin)
+    return now > waiter.boundAt ? { kind: 'error', error: deleted(flow) } : 'read';
   if (record.origin > waiter.origin) return { kind: 'error', error: superseded(flow) };
   if (isTerminal(record.status))
     return !lacksPayload(record)

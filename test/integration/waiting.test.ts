@@ -100,6 +100,19 @@ describe('rejects', () => {
     await failureOf(outcome, 'ERR_FLOW_DELETED');
   });
 
+  it('with ERR_FLOW_DELETED, when a failover forgot it and brought the flow before it back', async () => {
+    const { here } = pair({ reuse: [] });
+    const id = bed.id();
+    await here.create(id);
+    await here.complete(id, 'before');
+    const key = `flow:{w:${id}}`;
+    const before = await bed.admin.dumpBuffer(key);
+    const { outcome } = await here.open(id);
+    await bed.admin.restore(key, 60_000, before, 'REPLACE');
+    await bed.admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await failureOf(outcome, 'ERR_FLOW_DELETED');
+  });
+
   it('with ERR_FLOW_TIMED_OUT, when nobody settles it before its deadline', async () => {
     const { here, there } = pair();
     const id = bed.id();

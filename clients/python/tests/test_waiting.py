@@ -80,6 +80,14 @@ def test_older_readings_are_no_news_and_a_larger_origin_supersedes() -> None:
     assert isinstance(error_of(wait), FlowSupersededError)
 
 
+def test_an_older_flow_that_is_back_counts_as_gone_if_it_is_read_later() -> None:
+    wait = bound()
+    wait.read(Reply("found", NOW, replace(PENDING, origin=499)), 1)
+    assert (wait.must_read, wait.ending) == (True, None)
+    wait.read(Reply("found", NOW + 1, replace(PENDING, origin=499)), 1)
+    assert isinstance(error_of(wait), FlowDeletedError)
+
+
 def test_not_found_counts_only_if_it_is_later_than_the_first_reading() -> None:
     wait = bound()
     wait.read(Reply("not_found", NOW, None), 1)

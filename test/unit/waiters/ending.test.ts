@@ -91,9 +91,15 @@ describe.each([false, true])('what a read tells a waiter whose followsLease is %
     expect(seen(undefined, NOW + 1, unbound)).toBe('goes on');
   });
 
-  it.each(STATUSES)('is no news about an older flow: %s', (status) => {
-    expect(seen(record({ status, origin: 4, leaseUntil: 1 }))).toBe('goes on');
-  });
+  it.each(STATUSES)(
+    'is gone where an older flow is back, but only by a read later than its own: %s',
+    (status) => {
+      const older = record({ status, origin: 4, leaseUntil: 1 });
+      expect(seen(older, NOW - 1)).toBe('reads');
+      expect(seen(older, NOW)).toBe('reads');
+      expect(seen(older, NOW + 1)).toBe('ERR_FLOW_DELETED');
+    },
+  );
 
   it.each(STATUSES)('is superseded by a newer flow: %s', (status) => {
     expect(seen(record({ status, origin: 6 }))).toBe('ERR_FLOW_SUPERSEDED');

@@ -160,7 +160,8 @@ class Wait:
 
     def _compare(self, record: Stored | None, server_now: int) -> None:
         """Reads may overtake one another: what is older than the wait's own first read is no news."""
-        if record is None:
+        # An older flow, seen later: a failover forgot the one waited for, and what it had replaced is back.
+        if record is None or (self.origin is not None and record.origin < self.origin):
             if server_now > self._bound_at:
                 self._end(Ending(error=deleted(self.flow)))
             else:
