@@ -21,6 +21,7 @@ const STEPS: readonly Step[] = [
   { title: 'Tests: integration, ioredis 6 and 5', script: 'test:integration', jest: true },
   { title: 'Tests: several processes', script: 'test:processes', jest: true },
   { title: 'Tests: Cluster, Sentinel, failovers', script: 'test:topologies', jest: true },
+  { title: 'Tests: chaos, with a checker', script: 'test:chaos', jest: true },
   { title: 'Tests: the package, installed', script: 'test:package', jest: true },
   { title: 'Demo, checking its own claims', script: 'demo' },
 ];

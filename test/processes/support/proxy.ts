@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { frames, isMessage } from './frames.js';
 
 interface Pair {
@@ -13,8 +14,11 @@ export class Proxy {
   swallowing = false;
   /** Messages swallowed, but for heartbeats. */
   swallowed = 0;
+  /** How long what the server says is held back before it goes on, in its order: asked anew for each piece. */
+  delayMs: () => number = () => 0;
   readonly #target: number;
   readonly #pairs = new Set<Pair>();
+  readonly #orphans = new Set<Socket>();
   #server: Server;
   #port = 0;
 
@@ -35,6 +39,33 @@ export class Proxy {
 
   get connections(): number {
     return this.#pairs.size;
+  }
+
+  /** Ends the connections there are, as the network does that knows nothing of them: by RST to both sides. New ones work. */
+  reset(which: () => boolean = () => true): void {
+    for (const { client, server } of this.#pairs) {
+      if (!which()) continue;
+      client.resetAndDestroy();
+      server.resetAndDestroy();
+    }
+  }
+
+  /** The server loses some of the connections, and the clients are not told: they send into nothing. New ones work. */
+  orphan(which: () => boolean = () => true): void {
+    for (const { client, server } of this.#pairs) {
+      if (!which()) continue;
+      client.removeAllListeners('data');
+      client.resume();
+      server.removeAllListeners('close');
+      server.destroy();
+      this.#orphans.add(client);
+      client.on('close', () => this.#orphans.delete(client));
+    }
+  }
+
+  /** How many clients have not yet given up a connection that `orphan` took from them. */
+  get orphans(): number {
+    return this.#orphans.size;
   }
 
   /** Drops every connection and refuses new ones. */
@@ -86,8 +117,25 @@ export class Proxy {
       }
       client.on('data', (bytes) => server.write(bytes));
       const split = frames();
+      let held = 0;
+      let before = Promise.resolve();
       server.on('data', (bytes) => {
-        for (const frame of split(bytes)) if (!this.#swallows(frame)) client.write(frame);
+        const passing = split(bytes).filter((frame) => !this.#swallows(frame));
+        const pass = (): void => {
+          for (const frame of passing) client.write(frame);
+        };
+        const ms = this.delayMs();
+        if (ms === 0 && held === 0) {
+          pass();
+          return;
+        }
+        held++; // what comes behind must not overtake
+        before = before
+          .then(() => delay(ms))
+          .then(() => {
+            held--;
+            pass();
+          });
       });
     });
   }

@@ -86,6 +86,7 @@ it('links only to files that are there', () => {
     'docs/errors.md',
     'docs/idempotency.md',
     'docs/recipes.md',
+    'docs/reliability.md',
     'docs/redis-cli.md',
     'clients/python/README.md',
     'test/contract/vectors/README.md',
