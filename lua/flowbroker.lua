@@ -145,13 +145,13 @@ end
 
 -- One match for all: this runs in every script.
 local function check(record)
-  local numbers = (record.fence or '?') .. ' ' .. (record.origin or '?') .. ' ' .. (record.attempt or '?') .. ' ' .. (record.createdAt or '?')
+  local line = (record.fence or '?') .. ' ' .. (record.origin or '?') .. ' ' .. (record.attempt or '?') .. ' ' .. (record.createdAt or '?')
     .. ' ' .. (record.deadlineAt or '?') .. ' ' .. (record.leaseUntil or '0') .. ' ' .. (record.maxAttempts or '0')
     .. ' ' .. (record.settledAt or '0') .. ' ' .. (record.freshUntil or '0')
-  local words = (record.owner or '-') .. ' ' .. (record.settledBy or '-')
+    .. ' ' .. (record.owner or '-') .. ' ' .. (record.settledBy or '-')
   -- tonumber would take 0x10, 1e9 and nan too, and 17 digits are no longer exact.
   if is_status(record.status) and record.metadata
-    and string.find(numbers .. ' ' .. words, '^%d+ %d+ %d+ %d+ %d+ %d+ %d+ %d+ %d+ %S+ %S+$')
+    and string.find(line, '^%d+ %d+ %d+ %d+ %d+ %d+ %d+ %d+ %d+ %S+ %S+$')
     and #record.fence < 17 and #record.origin < 17 and #record.attempt < 17 and #record.createdAt < 17 and #record.deadlineAt < 17
     and #(record.leaseUntil or '') < 17 and #(record.maxAttempts or '') < 17
     and #(record.settledAt or '') < 17 and #(record.freshUntil or '') < 17 then

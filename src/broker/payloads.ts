@@ -15,7 +15,7 @@ export class Payloads {
   encode(flow: FlowName, field: CodecPlace['field'], value: unknown): string | Buffer {
     let encoded: string | Uint8Array;
     try {
-      encoded = this.#codec.encode(value, { ...flow, field });
+      encoded = this.#codec.encode(value, { type: flow.type, id: flow.id, field });
     } catch (error) {
       throw new FlowCodecError(`${field} of ${describeFlow(flow)} cannot be encoded: ${messageOf(error)}`, {
         flow,
@@ -40,7 +40,7 @@ export class Payloads {
 
   decode(flow: FlowName, field: 'metadata' | 'result', bytes: Buffer): unknown {
     try {
-      return this.#codec.decode(bytes, { ...flow, field });
+      return this.#codec.decode(bytes, { type: flow.type, id: flow.id, field });
     } catch (error) {
       throw new FlowCodecError(`${field} of ${describeFlow(flow)} cannot be decoded: ${messageOf(error)}`, {
         flow,
@@ -53,7 +53,9 @@ export class Payloads {
   decodeError(flow: FlowName, bytes: Buffer | undefined, plain: boolean): ErrorInfo {
     if (!bytes || bytes.length === 0) return errorInfoFrom(undefined);
     try {
-      return errorInfoFrom((plain ? jsonCodec : this.#codec).decode(bytes, { ...flow, field: 'error' }));
+      return errorInfoFrom(
+        (plain ? jsonCodec : this.#codec).decode(bytes, { type: flow.type, id: flow.id, field: 'error' }),
+      );
     } catch (error) {
       throw new FlowCodecError(`error of ${describeFlow(flow)} cannot be decoded: ${messageOf(error)}`, {
         flow,

@@ -37,37 +37,30 @@ export function flowRecord<T, M>(
   payloads: Payloads,
   sent?: Sent,
 ): FlowRecord<T, M> {
-  const {
+  const { status, fence, origin, attempt, createdAt, deadlineAt } = stored;
+  const { owner, leaseUntil, settledAt, settledBy, freshUntil } = stored;
+  const metadata = payloads.decode(flow, 'metadata', stored.metadata) as M;
+  const { type, id } = flow;
+  const record: Writable<FlowRecord<T, M>> = {
+    type,
+    id,
     status,
     fence,
     origin,
     attempt,
     createdAt,
     deadlineAt,
-    owner,
-    leaseUntil,
-    settledAt,
-    settledBy,
-    freshUntil,
-  } = stored;
-  return {
-    type: flow.type,
-    id: flow.id,
-    status,
-    fence,
-    origin,
-    attempt,
-    createdAt,
-    deadlineAt,
-    metadata: payloads.decode(flow, 'metadata', stored.metadata) as M,
-    ...(owner === undefined ? {} : { owner }),
-    ...(leaseUntil === undefined ? {} : { leaseUntil }),
-    ...(settledAt === undefined ? {} : { settledAt }),
-    ...(settledBy === undefined ? {} : { settledBy }),
-    ...(freshUntil === undefined ? {} : { freshUntil }),
-    ...endingOf<T>(flow, stored, payloads, sent),
+    metadata,
   };
+  if (owner !== undefined) record.owner = owner;
+  if (leaseUntil !== undefined) record.leaseUntil = leaseUntil;
+  if (settledAt !== undefined) record.settledAt = settledAt;
+  if (settledBy !== undefined) record.settledBy = settledBy;
+  if (freshUntil !== undefined) record.freshUntil = freshUntil;
+  return Object.assign(record, endingOf<T>(flow, stored, payloads, sent));
 }
+
+type Writable<R> = { -readonly [K in keyof R]: R[K] };
 
 /** A payload as it was before it was encoded. */
 export type Sent = { readonly result: unknown } | { readonly error: ErrorInfo };

@@ -78,8 +78,9 @@ function wordOf(word: string | undefined): string | undefined {
   return word === '-' ? undefined : word;
 }
 
+const KNOWN: ReadonlySet<string | undefined> = new Set(STATUSES);
+
 function statusOf(word: string | undefined): FlowStatus {
-  const status = STATUSES.find((known) => known === word);
-  if (!status) throw new FlowRecordError(`a record has the unknown status ${JSON.stringify(word)}`);
-  return status;
+  if (!KNOWN.has(word)) throw new FlowRecordError(`a record has the unknown status ${JSON.stringify(word)}`);
+  return word as FlowStatus;
 }
