@@ -110,7 +110,8 @@ class RedlockQuorum implements Quorum {
         if (field('cluster_enabled') === '1')
           throw notIndependent('a node of a Redis Cluster: its servers fail over for one another');
         if (field('role') === 'slave') throw notIndependent('a replica');
-        if ([...this.#runIds.values()].includes(runId)) throw notIndependent('one that is there already');
+        for (const [other, id] of this.#runIds)
+          if (other !== client && id === runId) throw notIndependent('one that is there already');
         this.#runIds.set(client, runId);
       }),
     );

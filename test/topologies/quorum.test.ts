@@ -71,6 +71,14 @@ describe.each([3, 5])('a quorum of %i servers', (count) => {
     expect(await contend('slow')).toBe(20);
   }, 60_000);
 
+  it('takes the first locks of many flows at once', async () => {
+    const broker = createBroker({ redis: servers[0]!.url });
+    brokers.push(broker);
+    const flows = broker.define<number>('first', { quorum: quorumOf(servers) });
+    const runs = Array.from({ length: 10 }, (_none, at) => flows.run(String(at), () => at));
+    expect(await Promise.all(runs)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+
   it('is extended while the handler runs, and given back after it', async () => {
     const broker = createBroker({ redis: servers[0]!.url });
     brokers.push(broker);
