@@ -1,7 +1,13 @@
 import type { Cluster, Redis } from 'ioredis';
 import type { PublishVerb } from '../contract/scripts.js';
 import { ClusterView } from './cluster-view.js';
-import { confirmingLike, LISTENING_TO_NODE, reachOf, type ConnectionOptions } from './connections.js';
+import {
+  addressOf,
+  confirmingLike,
+  LISTENING_TO_NODE,
+  reachOf,
+  type ConnectionOptions,
+} from './connections.js';
 import { Line } from './line.js';
 import { isPassing } from './recovery.js';
 import { slotOf } from './slot.js';
@@ -94,10 +100,9 @@ export class ClusterTopology implements Topology {
         sharded: () => this.#publish === 'SPUBLISH',
         onError,
         open: (name) => {
-          const { host, port } = addressOf(name);
           const [any] = this.#cluster.nodes();
           const like = this.#node(name) ?? any ?? (this.#cluster as unknown as Redis);
-          return like.duplicate({ ...LISTENING_TO_NODE, host, port });
+          return like.duplicate({ ...LISTENING_TO_NODE, ...addressOf(name) });
         },
         changed: (moved) => {
           this.#moved ||= moved;
@@ -196,9 +201,4 @@ export class ClusterTopology implements Topology {
 
 function nameOf(redis: Redis): string {
   return `${redis.options.host ?? ''}:${String(redis.options.port ?? '')}`;
-}
-
-function addressOf(name: string): { readonly host: string; readonly port: number } {
-  const colon = name.lastIndexOf(':');
-  return { host: name.slice(0, colon), port: Number(name.slice(colon + 1)) };
 }

@@ -84,3 +84,9 @@ export function confirmingLike(redis: Redis, { onError }: Pick<ConnectionOptions
   own(confirming, onError);
   return confirming;
 }
+
+/** Where a node of this name (`host:port`, the host possibly IPv6) is. */
+export function addressOf(name: string): { readonly host: string; readonly port: number } {
+  const colon = name.lastIndexOf(':');
+  return { host: name.slice(0, colon), port: Number(name.slice(colon + 1)) };
+}

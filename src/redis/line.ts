@@ -34,6 +34,7 @@ export class Line {
   readonly redis: Redis;
   readonly #timeoutMs: number;
   readonly #deadlines: Deadlines;
+  readonly #repeats = new Deadlines(REPEAT_MS);
   readonly #scripts: ScriptRunner;
   readonly #recovery: Recovery | undefined;
   readonly #elsewhere: Line | undefined;
@@ -181,12 +182,21 @@ export class Line {
         done: false,
         at: 0,
         expire: () => {
-          clearInterval(repeating);
+          repeat.done = true;
           reject(this.#unanswered(last));
         },
       };
+      const repeat: Timed = {
+        done: false,
+        at: 0,
+        expire: () => {
+          if (this.ready) go();
+          repeat.done = false;
+          this.#repeats.add(repeat);
+        },
+      };
       const done = (): void => {
-        clearInterval(repeating);
+        repeat.done = true;
         timed.done = true;
       };
       const succeed = (value: T): void => {
@@ -209,10 +219,8 @@ export class Line {
       const go = (): void => {
         if (!timed.done) once(this).then(succeed, fail);
       };
-      const repeating = setInterval(() => {
-        if (this.ready) go();
-      }, REPEAT_MS).unref();
       this.#deadlines.add(timed);
+      this.#repeats.add(repeat);
       go();
     });
   }

@@ -2,6 +2,9 @@ import type { Redis } from 'ioredis';
 import { scripts, type Argument, type Script } from '../contract/scripts.js';
 import type { Timed } from './deadlines.js';
 
+/** What follows the script: the number of keys, the keys, the arguments. */
+type Rest = (Argument | number)[];
+
 /** A call of a script that waits for its reply, or for its time to be up. */
 export class ScriptCall implements Timed {
   done = false;
@@ -77,7 +80,7 @@ export class ScriptRunner {
     const [only] = calls;
     if (!only) return;
     if (calls.length === 1) {
-      this.#run(only.script, only.keys, only.values).then(
+      this.#run(only.script, [only.keys.length, ...only.keys, ...only.values]).then(
         (reply) => {
           only.answer(reply);
         },
@@ -87,13 +90,11 @@ export class ScriptRunner {
       );
       return;
     }
-    const keys: string[] = [];
-    const values: Argument[] = [];
-    for (const call of calls) {
-      keys.push(...call.keys);
-      values.push(call.script.verb, String(call.values.length), ...call.values);
-    }
-    this.#run(scripts.batch, keys, values).then(
+    const rest: Rest = [0];
+    for (const call of calls) rest.push(...call.keys);
+    rest[0] = rest.length - 1;
+    for (const call of calls) rest.push(call.script.verb, call.values.length, ...call.values);
+    this.#run(scripts.batch, rest).then(
       (replies) => {
         for (const [at, call] of calls.entries()) call.answer((replies as unknown[])[at]);
       },
@@ -103,8 +104,7 @@ export class ScriptRunner {
     );
   }
 
-  async #run(script: Script, keys: readonly string[], values: readonly Argument[]): Promise<unknown> {
-    const rest = [keys.length, ...keys, ...values];
+  async #run(script: Script, rest: Rest): Promise<unknown> {
     try {
       return await this.#redis.callBuffer('EVALSHA', script.sha1, ...rest);
     } catch (error) {

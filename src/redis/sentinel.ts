@@ -1,10 +1,10 @@
 import type { Redis } from 'ioredis';
-import { confirmingLike, LISTENING_TO_NODE, reachOf, type ConnectionOptions } from './connections.js';
-import { Line } from './line.js';
+import { addressOf, LISTENING_TO_NODE, type ConnectionOptions } from './connections.js';
+import { OneMaster } from './one-master.js';
 import { isPassing } from './recovery.js';
 import { SentinelGroup, type Members } from './sentinel-group.js';
 import { SpreadListening, type View } from './spread-listening.js';
-import type { Listening, ListeningEvents, Topology } from './topology.js';
+import type { Listening, ListeningEvents } from './topology.js';
 
 const TICK_MS = 250;
 const AGAIN_MS = 100;
@@ -13,28 +13,18 @@ const [SOONEST_MS, CALM_MS] = [500, 2_000];
 const SLOW_MS = 1_000;
 
 /** A master and its replicas under Sentinel: commands go to the master, wake-ups come from all of them. */
-export class SentinelTopology implements Topology {
-  readonly commands: Line;
-  readonly db: number;
-  readonly publish = 'PUBLISH';
+export class SentinelTopology extends OneMaster {
   readonly #redis: Redis;
-  readonly #options: ConnectionOptions;
   readonly #group: SentinelGroup;
   readonly #tick: NodeJS.Timeout;
   #listening: SpreadListening | undefined;
-  #confirming: Line | undefined;
   #master: string | undefined;
   #askedAt = -Infinity;
   #asking = false;
   #closed = false;
 
   constructor(redis: Redis, options: ConnectionOptions) {
-    this.#redis = redis;
-    this.#options = options;
-    this.db = redis.options.db ?? 0;
-    this.#group = new SentinelGroup(redis.options, options.onError);
-    this.commands = new Line(redis, options.commandTimeoutMs, {
-      reach: reachOf(options),
+    super(redis, options, {
       recovery: (error) => {
         if (!isPassing(error)) return undefined;
         // It was the master; Sentinel knows who is now.
@@ -42,29 +32,15 @@ export class SentinelTopology implements Topology {
         return AGAIN_MS * (0.75 + Math.random() / 2);
       },
     });
+    this.#redis = redis;
+    this.#group = new SentinelGroup(redis.options, options.onError);
     this.#tick = setInterval(() => {
       this.#look();
     }, TICK_MS).unref();
   }
 
-  publishVerb(): Promise<'PUBLISH'> {
-    return Promise.resolve(this.publish);
-  }
-
-  confirming(): Line {
-    this.#confirming ??= new Line(
-      confirmingLike(this.commands.redis, this.#options),
-      this.#options.commandTimeoutMs,
-    );
-    return this.#confirming;
-  }
-
-  masters(): readonly Line[] {
-    return [this.commands];
-  }
-
   listen(events: ListeningEvents): Listening {
-    const { commandTimeoutMs, onError } = this.#options;
+    const { commandTimeoutMs, onError } = this.options;
     this.#listening = new SpreadListening(
       {
         commands: this.commands,
@@ -72,11 +48,8 @@ export class SentinelTopology implements Topology {
         sharded: () => false,
         onError,
         open: (name) => {
-          const colon = name.lastIndexOf(':');
-          const [host, port] = [name.slice(0, colon), Number(name.slice(colon + 1))];
           // Without Sentinels it connects to this very server, whatever its role.
-          const { sentinels: _sentinels, ...options } = this.#redis.options;
-          return this.#redis.duplicate({ ...options, ...LISTENING_TO_NODE, ...NO_SENTINELS, host, port });
+          return this.#redis.duplicate({ ...LISTENING_TO_NODE, ...NO_SENTINELS, ...addressOf(name) });
         },
         changed: () => {
           this.#look();
@@ -88,14 +61,11 @@ export class SentinelTopology implements Topology {
     return this.#listening;
   }
 
-  close(): void {
+  override close(): void {
     this.#closed = true;
     clearInterval(this.#tick);
     this.#group.close();
-    this.commands.detach();
-    this.#confirming?.detach();
-    this.#confirming?.redis.disconnect();
-    if (!this.#options.borrowed) this.#redis.disconnect();
+    super.close();
   }
 
   #look(): void {
@@ -118,7 +88,7 @@ export class SentinelTopology implements Topology {
     const before = this.#master;
     this.#master = master;
     if (before !== undefined && before !== master) this.#leave(before);
-    this.#listening?.follow(new GroupView(members, this.#options.beatChannel));
+    this.#listening?.follow(new GroupView(members, this.options.beatChannel));
   }
 
   /** What is being asked of a server that hangs, or is no master any more, is asked of its successor. */
@@ -126,9 +96,9 @@ export class SentinelTopology implements Topology {
     const { remoteAddress, remotePort } =
       (this.#redis as unknown as { stream?: Partial<Stream> }).stream ?? {};
     const there = before.endsWith(`:${String(remotePort)}`);
-    this.#confirming?.redis.disconnect(true);
+    this.reconfirm();
     if (there && this.#redis.status === 'ready') {
-      this.#options.onError(
+      this.options.onError(
         new Error(`${String(remoteAddress)}:${String(remotePort)} is no longer the master`),
       );
       this.#redis.disconnect(true);

@@ -60,7 +60,8 @@ async function keep(lock: QuorumLock, ttlMs: number, over: AbortSignal): Promise
   for (;;) {
     await delay(pause, undefined, { signal: over }).catch(() => undefined);
     if (over.aborted) return false;
-    if (await lock.extend(ttlMs)) pause = ttlMs / 3;
+    // An extension that fails is none, however it says so.
+    if (await lock.extend(ttlMs).catch(() => false)) pause = ttlMs / 3;
     else if (lock.remainingMs <= 0) return !over.aborted;
     else pause = Math.min(ttlMs / 12, lock.remainingMs);
   }
