@@ -50,6 +50,16 @@ export abstract class FlowError extends Error {
   }
 }
 
+/**
+ * Whether it is a FlowError, also of another copy of this package: an application may load one as ESM and one as CommonJS, and
+ * `instanceof` knows only its own.
+ */
+export function isFlowError(error: unknown): error is FlowError {
+  if (error instanceof FlowError) return true;
+  const { code } = Object(error) as { code?: unknown };
+  return error instanceof Error && typeof code === 'string' && code.startsWith('ERR_FLOW_');
+}
+
 /** The flow was failed; `cause` is the error it was failed with, rebuilt where another process threw it. */
 export class FlowFailedError extends FlowError {
   readonly code = 'ERR_FLOW_FAILED';

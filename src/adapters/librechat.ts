@@ -159,7 +159,7 @@ export class FlowStateManager<T = unknown> {
   }
 
   /** Completes this attempt at the flow, if it is pending. */
-  completeFlowIfCurrent(
+  async completeFlowIfCurrent(
     flowId: string,
     type: string,
     expectedCreatedAt: number,
@@ -171,7 +171,7 @@ export class FlowStateManager<T = unknown> {
   }
 
   /** Fails this attempt at the flow, unless it is completed. */
-  failFlowIfCurrent(
+  async failFlowIfCurrent(
     flowId: string,
     type: string,
     expectedCreatedAt: number,
@@ -183,7 +183,7 @@ export class FlowStateManager<T = unknown> {
   }
 
   /** Completes this attempt at the flow, however it stands. */
-  settleFlowIfCurrent(
+  async settleFlowIfCurrent(
     flowId: string,
     type: string,
     expectedCreatedAt: number,

@@ -1,4 +1,4 @@
-import { FlowError, type FlowErrorCode } from '../../errors.js';
+import { isFlowError, type FlowError, type FlowErrorCode } from '../../errors.js';
 
 /** The flow that was waited for is gone: deleted, or lost. Another may be created under the same name. */
 export class FlowStateNotFoundError extends Error {
@@ -12,12 +12,12 @@ const GONE: readonly FlowErrorCode[] = ['ERR_FLOW_DELETED', 'ERR_FLOW_NOT_FOUND'
 const FAILED: readonly FlowErrorCode[] = ['ERR_FLOW_FAILED', 'ERR_FLOW_CANCELED', 'ERR_FLOW_OWNER_LOST'];
 
 export function codeOf(error: unknown): FlowErrorCode | undefined {
-  return error instanceof FlowError ? error.code : undefined;
+  return isFlowError(error) ? error.code : undefined;
 }
 
 /** Whether the flow itself failed, rather than the asking. */
 export function isFailure(error: unknown): error is FlowError {
-  return error instanceof FlowError && FAILED.includes(error.code);
+  return isFlowError(error) && FAILED.includes(error.code);
 }
 
 export function aborted(type: string): Error {
