@@ -228,3 +228,14 @@ it('is told from what is no lease', async () => {
   await failureOf(here.generation(), 'ERR_FLOW_RECORD');
   await failureOf(here.acquire(), 'ERR_FLOW_RECORD');
 });
+
+it('is free for others once the broker is closed, also if it was being asked for', async () => {
+  const { a, here, there } = pair();
+  await (await here.acquire({ leaseMs: LONG }))!.release(); // connected, and the scripts are known
+  const asked = failureOf(here.acquire({ leaseMs: LONG }), 'ERR_FLOW_CLOSED');
+  await a.close();
+  await asked;
+  const hold = await there.acquire({ leaseMs: LONG, waitMs: 0 });
+  expect(hold).not.toBeNull();
+  await hold!.release();
+});

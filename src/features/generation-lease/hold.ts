@@ -22,7 +22,7 @@ export interface LeaseHold {
   release(): Promise<boolean>;
 }
 
-/** The holding side of {@link LeaseHold}; `onOver` is called once, however it ends. */
+/** The holding side of {@link LeaseHold}, asked for at `askedAt` of `performance.now()`; `onOver` is called however it ends. */
 export class Hold implements LeaseHold, Due {
   readonly generation: number;
   readonly fence: number;
@@ -42,6 +42,7 @@ export class Hold implements LeaseHold, Due {
     name: FlowName,
     owner: string,
     { lease, now }: LeaseReply<string>,
+    askedAt: number,
     onOver: (hold: Hold) => void,
   ) {
     this.#verbs = verbs;
@@ -51,7 +52,9 @@ export class Hold implements LeaseHold, Due {
     this.#onOver = onOver;
     this.generation = lease.generation;
     this.fence = lease.fence;
-    waiters.schedule(this, Math.max(0, (lease.leaseUntil ?? now) - now));
+    // The answer may have been long under way: the lease began when it was asked for, at the earliest.
+    const leftMs = (lease.leaseUntil ?? now) - now - (performance.now() - askedAt);
+    waiters.schedule(this, Math.max(0, leftMs));
   }
 
   get signal(): AbortSignal {

@@ -23,6 +23,8 @@ export class Leases {
   readonly #core: Core;
   readonly #verbs: LeaseVerbs;
   readonly #holds = new Set<Hold>();
+  /** What was sent and is not answered: it may have taken a lease. */
+  readonly #underWay = new Set<Promise<unknown>>();
   #closed = false;
 
   constructor(core: Core, verbs: LeaseVerbs) {
@@ -43,19 +45,24 @@ export class Leases {
       signal?.throwIfAborted();
       if (this.#closed) throw closed(name);
       const asked = this.#asked(plan);
+      const askedAt = performance.now();
       // Most leases are free: the first try does without a subscription.
       const reply = first
         ? await this.#tryOnce(name, asked)
         : await this.#tryAndWait(name, asked, plan, until);
-      if (reply?.verdict === 'acquired') return this.#held(name, asked.owner, reply, signal);
+      if (reply?.verdict === 'acquired') return this.#held(name, asked.owner, reply, askedAt, signal);
       if (reply?.verdict === 'stale' || performance.now() >= until) return undefined;
     }
   }
 
-  /** Ends all holds, so that others get the leases at once. */
+  /** Ends all holds, also those that are being asked for, so that others get the leases at once. */
   async close(error: Error): Promise<void> {
     this.#closed = true;
     await Promise.all([...this.#holds].map((hold) => hold.end(error)));
+    while (this.#underWay.size > 0) {
+      await Promise.allSettled(this.#underWay);
+      await new Promise(setImmediate); // what follows from an answer is sent by then
+    }
   }
 
   #asked(plan: LeasePlan): AcquirePlan {
@@ -66,7 +73,7 @@ export class Leases {
 
   async #tryOnce(name: FlowName, asked: AcquirePlan): Attempt {
     try {
-      return await this.#verbs.acquire(name, asked);
+      return await this.#track(this.#verbs.acquire(name, asked));
     } catch (error) {
       this.#undo(name, asked, error);
       throw error;
@@ -89,7 +96,7 @@ export class Leases {
     );
     let attempt: Attempt | undefined;
     const tried = wait.begin(async (line: Line) => {
-      attempt = this.#verbs.acquire(name, asked, line);
+      attempt = this.#track(this.#verbs.acquire(name, asked, line));
       return followed(await attempt);
     });
     try {
@@ -113,14 +120,15 @@ export class Leases {
     name: FlowName,
     owner: string,
     reply: LeaseReply<AcquireVerdict>,
+    askedAt: number,
     signal: AbortSignal | undefined,
   ): Promise<Hold> {
     const { waiters } = this.#core;
-    const hold = new Hold(this.#verbs, waiters, name, owner, reply, () => this.#holds.delete(hold));
+    const hold = new Hold(this.#verbs, waiters, name, owner, reply, askedAt, () => this.#holds.delete(hold));
     this.#holds.add(hold);
     const unwanted = signal?.aborted ? (signal.reason as Error) : this.#closed ? closed(name) : undefined;
     if (!unwanted) return hold;
-    await hold.end(unwanted);
+    await this.#track(hold.end(unwanted));
     throw unwanted;
   }
 
@@ -139,7 +147,16 @@ export class Leases {
   /** A try whose answer did not come may have taken the lease: it must not stand for nobody. */
   #undo(name: FlowName, asked: AcquirePlan, error?: unknown): void {
     if (error !== undefined && !(error instanceof FlowUnavailableError)) return;
-    this.#verbs.free(name, asked.owner).catch(() => undefined); // then it ends by itself
+    this.#track(this.#verbs.free(name, asked.owner)).catch(() => undefined); // then it ends by itself
+  }
+
+  #track<T>(work: Promise<T>): Promise<T> {
+    this.#underWay.add(work);
+    const done = (): void => {
+      this.#underWay.delete(work);
+    };
+    work.then(done, done);
+    return work;
   }
 }
 
