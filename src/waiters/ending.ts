@@ -4,6 +4,7 @@ import { isTerminal, type TerminalStatus } from '../contract/status.js';
 import {
   describeFlow,
   FlowDeletedError,
+  FlowNotFoundError,
   FlowSupersededError,
   type FlowError,
   type FlowName,
@@ -94,6 +95,13 @@ export function superseded(flow: FlowName): FlowError {
   return new FlowSupersededError(`${describeFlow(flow)} was superseded by another flow of this name`, {
     flow,
   });
+}
+
+export function notFound(flow: FlowName): FlowError {
+  return new FlowNotFoundError(
+    `there is no flow ${describeFlow(flow)}: never created, or its retention is over`,
+    { flow },
+  );
 }
 
 export function deleted(flow: FlowName): FlowError {

@@ -13,6 +13,8 @@ export interface WaitOptions {
   readonly timeoutMs?: number | undefined;
   /** It could take the flow over: a lease that is over ends the wait too. */
   readonly followsLease?: boolean;
+  /** The flow is known already: what else stands under its name is another. */
+  readonly origin?: number;
 }
 
 /** Replies on the listening connection stay small: Redis cuts off a listener that is far behind. The same as create's default. */
@@ -20,7 +22,7 @@ export const LISTENING_REPLY_LIMIT = 65_536;
 
 /** One wait: bound to a flow by its first call, ended by whatever comes first: the flow, an abort, a timeout, an outage at the start. */
 export class Wait<T> implements Waiter, Due {
-  origin: number | undefined = undefined;
+  origin: number | undefined;
   boundAt = 0;
   at = 0;
   slot = -1;
@@ -41,6 +43,7 @@ export class Wait<T> implements Waiter, Due {
     this.#flow = flow;
     this.#options = options;
     this.#conclude = conclude;
+    this.origin = options.origin;
     this.followsLease = options.followsLease === true;
     this.outcome = new Promise<T>((resolve, reject) => {
       this.#resolve = resolve;

@@ -1,16 +1,10 @@
 import { parseMessage, type FlowMessage } from '../contract/messages.js';
 import type { Reply } from '../contract/replies.js';
-import {
-  describeFlow,
-  FlowClosedError,
-  FlowNotFoundError,
-  FlowUnavailableError,
-  type FlowName,
-} from '../errors.js';
+import { describeFlow, FlowClosedError, FlowUnavailableError, type FlowName } from '../errors.js';
 import type { Line } from '../redis/line.js';
 import type { Listening } from '../redis/topology.js';
 import type { Telemetry } from '../broker/telemetry.js';
-import { endingByMessage, endingByRecord, type Ending } from './ending.js';
+import { deleted, endingByMessage, endingByRecord, notFound, type Ending } from './ending.js';
 import { Hints } from './hints.js';
 import { Looks } from './looks.js';
 import { Rereads } from './rereads.js';
@@ -87,6 +81,7 @@ export class Waiters {
     }
     const watch = this.#join(flow, waiter);
     this.#listening().read(watch.channel, (line) => {
+      if (!watch.waiters.has(waiter)) return; // it gave up before anything was sent
       first(line).then(
         (reply) => {
           this.#bind(watch, waiter, reply);
@@ -172,10 +167,7 @@ export class Waiters {
   #bind(watch: Watch, waiter: Waiter, reply: Reply<string>): void {
     if (!watch.waiters.has(waiter)) return;
     if (!reply.record) {
-      const error = new FlowNotFoundError(
-        `there is no flow ${describeFlow(watch.flow)}: never created, or its retention is over`,
-        { flow: watch.flow },
-      );
+      const error = (waiter.origin === undefined ? notFound : deleted)(watch.flow);
       this.#end(watch, waiter, { kind: 'error', error });
       return;
     }

@@ -195,6 +195,23 @@ describe('a handler whose flow ends without it is told why, and its caller gets 
     await until('nothing is left', () => a.stats().handlers + a.stats().waiters === 0);
   });
 
+  it.each(ENDS)('%s, also before it listened', async (_what, end, code, reason) => {
+    const { here, there } = pair();
+    const id = bed.id();
+    const told = latch<unknown>();
+    const caller = here
+      .run(id, async ({ signal }) => {
+        signal.addEventListener('abort', () => {
+          told.open(signal.reason);
+        });
+        await end(there, id); // an owner begins to listen only after a while
+        await told.opened;
+      })
+      .catch((error: unknown) => (error as FlowError).code);
+    expect(await told.opened).toMatchObject({ code: reason });
+    expect(await caller).toBe(code);
+  });
+
   it.each(ENDS)('%s, even if it does not heed the signal and returns a result', async (_what, end, code) => {
     const { here, there } = pair();
     const id = bed.id();

@@ -228,3 +228,15 @@ it('never crashes the process by an outcome that nobody awaits', async () => {
   process.off('unhandledRejection', onUnhandled);
   expect(unhandled).toEqual([]);
 });
+
+it('sends nothing for an open that was given up before the end of its tick', async () => {
+  const flows = bed.broker().define('given-up');
+  const id = bed.id();
+  const stop = new AbortController();
+  const opened = flows.open(id, { signal: stop.signal });
+  const reason = new Error('went away');
+  stop.abort(reason);
+  await expect(opened).rejects.toBe(reason);
+  await flows.create(bed.id());
+  expect(await flows.get(id)).toBeUndefined();
+});

@@ -168,13 +168,13 @@ export class Attempt<T> {
   /** Listens for the flow's end from elsewhere, so that the handler is told at once and not at the next renewal. */
   #watch(lose: (end: Promise<AttemptEnd>) => void): void {
     const { verbs, waiters } = this.#core;
-    const watching = new Wait(waiters, this.#flow, {}, (ending) => ending);
+    const watching = new Wait(waiters, this.#flow, { origin: this.#record.origin }, (ending) => ending);
     this.#watching = watching;
     watching.begin((line) => verbs.read(this.#flow, line)).catch(() => undefined); // its failure is the ending
     void watching.outcome.then((ending) => {
       if (this.#finished || this.#abandoned || ending.kind === 'lapsed') return;
       // An outage while it began to listen says nothing of the flow; the lease tells when it lasts too long.
-      const unheard = watching.origin === undefined && ending.kind === 'error';
+      const unheard = watching.boundAt === 0 && ending.kind === 'error';
       if (unheard && ending.error instanceof FlowUnavailableError) {
         this.#watchSoon(lose);
         return;
