@@ -33,7 +33,7 @@ local function delete(keys, arguments)
   local record = load(keys, verb, now)
   if not record then
     local receipt = typed(redis.pcall('GET', keys[2]), 'timer')
-    local by = receipt and string.match(receipt, '^deleted %d+ (.+)$')
+    local by = receipt and string.match(receipt, '^deleted %d+ (%S+)')
     return reply_with(by == request and 'deleted' or 'not_found', now)
   end
   if record.deletedBy == request then return reply_with('deleted', now) end
@@ -41,7 +41,8 @@ local function delete(keys, arguments)
     return reply_with('mismatch', now, record, limit)
   end
   redis.call('DEL', keys[1])
-  redis.call('SET', keys[2], 'deleted ' .. record.fence .. ' ' .. request, 'PX', RECEIPT_MS)
+  local ended_by = record.settledBy or record.endedBy
+  redis.call('SET', keys[2], 'deleted ' .. record.fence .. ' ' .. request .. (ended_by and ' ' .. ended_by or ''), 'PX', RECEIPT_MS)
   if record.status == 'PENDING' then publish(verb, keys[1], record, 'DELETED', now.text, 'inline', '') end
   return reply_with('deleted', now, record, limit)
 end

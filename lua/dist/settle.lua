@@ -16,13 +16,14 @@
 --
 -- Replies: verdict, head, metadata, payload; see the contract.
 --   applied          settled by this call; the payload it sent is not sent back
---   duplicate        settled by this very request before: the caller won, its reply was lost
+--   duplicate        settled by this very request before: the caller won, its reply was lost; the record shown may be
+--                    that of the flow which stands in its place since
 --   late             the deadline passed first
 --   already_settled  somebody else settled it first
 --   superseded       the fence given is not the record's
 --   not_found        nothing stands there
 --
--- Invariant: a terminal record never changes, but for replace with its own fence.
+-- Invariant: a terminal record never changes, but for replace with its own fence. A replay never settles the flow that came after.
 
 -- Arguments: every one is checked before the first write; a bad one ends the script with a FLOWARG error that names it.
 -- Each function here costs every run of every script that includes it: only what is needed, where it is needed.
@@ -215,7 +216,7 @@ local function retention_of(retention, status)
 end
 
 local function verdict_on(record, request, fence, replace)
-  if record.settledBy == request then return 'duplicate' end
+  if record.settledBy == request or record.endedBy == request then return 'duplicate' end
   if fence and record.fence ~= fence then return 'superseded' end
   if record.status == 'PENDING' or replace then return nil end
   return record.status == 'TIMED_OUT' and 'late' or 'already_settled'
@@ -244,7 +245,7 @@ local function settle(keys, arguments)
     record.fence = next_fence(record.fence, now)
     record.result, record.error = nil, nil
     redis.call('HDEL', keys[1], 'result', 'error', 'freshUntil')
-    redis.call('HSET', keys[1], 'fence', record.fence)
+    redis.call('HSET', keys[1], 'fence', record.fence, 'endedBy', record.settledBy or '')
   end
   record.freshUntil = fresh
   if fresh then redis.call('HSET', keys[1], 'freshUntil', fresh) end

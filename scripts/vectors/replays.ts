@@ -156,18 +156,27 @@ function settles(): Vector[] {
     const [other, replaced] = start('replayed after it was replaced');
     const fence = fenceOf(other);
     applied(other, { request: other.request(), status: 'COMPLETED', options: { fence, replace: 1 } });
-    unchanged(other, 'settle', settleArguments({ request: replaced, status }), 'already_settled');
+    unchanged(other, 'settle', settleArguments({ request: replaced, status }), 'duplicate');
 
     const [gone, deleted] = start('replayed after the flow was deleted');
     remove(gone, gone.request());
     unchanged(gone, 'settle', settleArguments({ request: deleted, status }), 'not_found');
+
+    const [anew, before] = start('replayed after the flow was deleted and made anew');
+    remove(anew, anew.request());
+    created(anew, { request: anew.request() });
+    unchanged(anew, 'settle', settleArguments({ request: before, status }), 'duplicate');
+
+    const [successor, ended] = start('replayed after another flow took its place');
+    created(successor, { request: successor.request(), options: { reuse: 'TIMED_OUT' } });
+    unchanged(successor, 'settle', settleArguments({ request: ended, status }), 'duplicate');
 
     const two = reached(`replace by ${status} by two who saw the same fence, and a replay`, 'completed');
     const winner = { request: two.request(), status, options: { fence: fenceOf(two), replace: 1 } };
     applied(two, winner);
     unchanged(two, 'settle', settleArguments({ ...winner, request: two.request() }), 'superseded');
     unchanged(two, 'settle', settleArguments(winner), 'duplicate');
-    return [once, other, gone, two];
+    return [once, other, gone, anew, successor, two];
   });
 }
 

@@ -33,7 +33,8 @@ function expectDeleted(change: Change, request: string): void {
   expect(change.verdict).toBe('deleted');
   expect(change.record).toEqual(shown(before.record));
   expect(after.record).toBeUndefined();
-  expect(after.timer).toBe(`deleted ${before.record!['fence']!} ${request}`);
+  const { fence, settledBy } = before.record!;
+  expect(after.timer).toBe(`deleted ${fence!} ${request}${settledBy === undefined ? '' : ` ${settledBy}`}`);
   expect(Math.abs(after.timerUntil - now - 60_000)).toBeLessThanOrEqual(1);
   const pending = before.record!['status'] === 'PENDING';
   expect(messages).toEqual(pending ? [message('DELETED', before.record!, now)] : []);

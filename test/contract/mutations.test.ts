@@ -21,8 +21,8 @@ const MUTATIONS: readonly Mutation[] = [
   {
     what: 'settle does not know its own request again',
     verb: 'settle',
-    guard: 'if record.settledBy == request then',
-    broken: 'if false then',
+    guard: 'record.settledBy == request or ',
+    broken: '',
   },
   {
     what: 'settle overwrites a terminal record',
@@ -119,6 +119,12 @@ const MUTATIONS: readonly Mutation[] = [
     verb: 'release',
     guard: 'return record.leaseUntil ~= nil and record.fence == fence and record.owner == owner',
     broken: 'return record.leaseUntil ~= nil and record.fence == fence',
+  },
+  {
+    what: 'a replayed settle settles the successor',
+    verb: 'settle',
+    guard: ' or record.endedBy == request then',
+    broken: ' then',
   },
   {
     what: 'a replayed delete deletes the successor',

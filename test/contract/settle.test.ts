@@ -2,6 +2,7 @@ import { useContract } from './helpers/contract.js';
 import { type Change } from './helpers/flow.js';
 import {
   bring,
+  createArguments,
   expectTimedOut,
   expectUntouched,
   fenceOf,
@@ -30,6 +31,16 @@ const TOO_LATE: readonly [State, string][] = [
   ['timed out', 'late'],
 ];
 const PAYLOAD = 'the payload';
+
+const ANEW = ['create', createArguments({ conflict: 'supersede' })] as const;
+const DELETED = ['delete', ['deletes']] as const;
+const AFTERWARDS = [
+  ['opened in its place', [['create', createArguments({ reuse: 'TIMED_OUT' })]]],
+  ['opened whatever stood there', [ANEW]],
+  ['opened, and superseded by another', [ANEW, ['create', createArguments({ conflict: 'supersede' })]]],
+  ['opened once it was deleted', [DELETED, ['create', createArguments()]]],
+  ['opened once it and another were deleted', [ANEW, DELETED, ['create', createArguments()]]],
+] as const;
 
 function expectApplied(change: Change, { status, field, retentionMs }: Kind, request: string): void {
   const { before, after, now } = change;
@@ -146,6 +157,7 @@ describe.each(VARIANTS)('settle, by $name', (variant) => {
         settledAt: String(now),
         settledBy: 'me',
         fence: pending ? fence : after.record!['fence'],
+        ...(!pending && { endedBy: before.record!['settledBy'] }),
       });
       if (!pending) expect(Number(after.record!['fence'])).toBeGreaterThan(Number(fence));
       expect(after.recordUntil).toBe(now + kind.retentionMs);
@@ -169,9 +181,22 @@ describe.each(VARIANTS)('settle, by $name', (variant) => {
       await flow.run('settle', settle({}, 'first'));
       await flow.run('settle', settle({ fence: await fenceOf(flow), replace: 1 }, 'second'));
       const change = await flow.act('settle', settle({}, 'first'));
-      expect(change.verdict).toBe('already_settled');
+      expect(change.verdict).toBe('duplicate');
       expectUntouched(change);
     });
+
+    it.each(AFTERWARDS)(
+      'never settles a successor when it is replayed: one that was %s',
+      async (_what, events) => {
+        const flow = await reach(contract, 'open');
+        await flow.run('settle', settle({}, 'me'));
+        for (const [verb, args] of events) await flow.run(verb, args);
+        const change = await flow.act('settle', settle({}, 'me'));
+        expect(change.verdict).toBe('duplicate');
+        expectUntouched(change);
+        expect((await flow.act('settle', settle({}, 'another'))).verdict).toBe('applied');
+      },
+    );
   });
 
   it('keeps freshUntil with a completed record, and a replacement without one takes it away', async () => {

@@ -206,6 +206,7 @@ describe('a handler whose flow ends without it is told why, and its caller gets 
         });
         await end(there, id); // an owner begins to listen only after a while
         await told.opened;
+        return 'lost';
       })
       .catch((error: unknown) => (error as FlowError).code);
     expect(await told.opened).toMatchObject({ code: reason });

@@ -26,7 +26,7 @@ const OVERDUE_MS = 800;
 
 /** What an attempt came to: the flow ended, with whose value; or it goes on elsewhere and must be followed. */
 export type AttemptEnd =
-  | { readonly kind: 'committed'; readonly record: StoredRecord; readonly value: unknown }
+  | { readonly kind: 'committed'; readonly value: unknown }
   | { readonly kind: 'settled'; readonly settlement: Settlement }
   | { readonly kind: 'elsewhere' };
 
@@ -157,7 +157,7 @@ export class Attempt<T> {
     if (!record) throw deleted(this.#flow);
     if (verdict === 'applied' || verdict === 'duplicate') {
       if (encoded.refused) throw encoded.refused;
-      return { kind: 'committed', record, value };
+      return { kind: 'committed', value };
     }
     if (record.origin !== this.#record.origin) throw superseded(this.#flow);
     if (isTerminal(record.status))

@@ -174,7 +174,7 @@ export class LocalRun<T> {
     this.#over.signal.throwIfAborted();
     try {
       const end = await attempt.run(this.#handler);
-      if (end.kind === 'committed') return { result: end.value as T, fence: end.record.fence };
+      if (end.kind === 'committed') return { result: end.value as T, fence: record.fence };
       return end.kind === 'settled' ? this.#resultOf(end.settlement) : undefined;
     } finally {
       this.#attempt = undefined;

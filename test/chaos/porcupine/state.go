@@ -14,20 +14,21 @@ type state struct {
 type content struct {
 	stands  bool
 	receipt string // the request of the delete that left the name empty
+	before  string // the request that had ended the deleted flow
 	record
 }
 
 type record struct {
-	status                                                 string
-	fence, origin, attempt, created, deadline              int64
-	leased                                                 bool
-	lease, settled                                         int64
-	owner, settledBy, createdBy, displaced, released, gone string
-	attempts                                               int64 // how many it may have; 0 is no limit
-	retention                                              retention
-	kept                                                   int64 // how long it stays once settled
-	metadata, payload                                      string
-	stays                                                  int64 // where its moments are unknown: it does not expire before this
+	status                                                        string
+	fence, origin, attempt, created, deadline                     int64
+	leased                                                        bool
+	lease, settled                                                int64
+	owner, settledBy, createdBy, displaced, released, gone, ended string
+	attempts                                                      int64 // how many it may have; 0 is no limit
+	retention                                                     retention
+	kept                                                          int64 // how long it stays once settled
+	metadata, payload                                             string
+	stays                                                         int64 // where its moments are unknown: it does not expire before this
 }
 
 // retention holds ms by how a flow ended.
@@ -60,7 +61,7 @@ func (s state) expires() int64 {
 }
 
 func (s state) empty() state {
-	return state{now: s.now, top: s.top, saved: s.saved, content: content{receipt: s.receipt}}
+	return state{now: s.now, top: s.top, saved: s.saved, content: content{receipt: s.receipt, before: s.before}}
 }
 
 // reached splits by whether a moment is over at `now`: one of the two is nil where it is known.
@@ -99,7 +100,7 @@ func (s state) arrivals(now int64) []state {
 	mustBeGone := expires != unknown && now != unknown && now > expires+slack
 	if mayBeGone {
 		gone := s.empty()
-		gone.receipt = ""
+		gone.receipt, gone.before = "", ""
 		if now == unknown {
 			gone.now = max(gone.now, soonest)
 		}

@@ -42,9 +42,9 @@ func (s state) open(c *call, now int64) outcome {
 	n.status, n.fence, n.origin = "PENDING", unknown, unknown
 	n.created, n.deadline = now, plus(now, c.timeout)
 	n.createdBy, n.metadata, n.retention, n.attempts = c.request, c.metadata, c.retention, c.attempts
-	n.gone, n.stays = s.receipt, s.now+c.timeout+c.retention.timedOut
+	n.gone, n.ended, n.stays = s.receipt, s.before, s.now+c.timeout+c.retention.timedOut
 	if s.stands {
-		n.gone = s.gone
+		n.gone, n.ended = s.gone, s.endedBy()
 		if s.status == "PENDING" {
 			n.displaced = s.createdBy
 		}
@@ -138,7 +138,7 @@ func (s state) settle(c *call, now int64) []outcome {
 	if !s.stands {
 		return []outcome{say("not_found", s)}
 	}
-	if s.settledBy == c.request {
+	if s.settledBy == c.request || s.ended == c.request {
 		return []outcome{say("duplicate", s)}
 	}
 	var found []outcome
@@ -160,7 +160,7 @@ func (s state) settle(c *call, now int64) []outcome {
 			}
 			return append(found, say(verdict, s))
 		}
-		s.fence = unknown
+		s.fence, s.ended = unknown, s.settledBy
 	}
 	s.status, s.settled, s.settledBy, s.payload = c.status, now, c.request, c.payload
 	s.kept = s.retention.of(c.status)
@@ -233,7 +233,7 @@ func (s state) remove(c *call) []outcome {
 	}
 	deleted := func(s state) outcome {
 		shown, next := s.record, s.empty()
-		next.receipt = c.request
+		next.receipt, next.before = c.request, s.endedBy()
 		return outcome{"deleted", next, &shown}
 	}
 	if c.fence == 0 {
@@ -259,6 +259,14 @@ func (s state) has(number, given int64) (same, other *state) {
 		return &s, nil
 	}
 	return nil, &s
+}
+
+// endedBy is the last request that ended a flow of this name, as the record keeps it.
+func (s state) endedBy() string {
+	if s.settledBy != "" {
+		return s.settledBy
+	}
+	return s.ended
 }
 
 func plus(moment, ms int64) int64 {

@@ -19,7 +19,7 @@ export class Model {
   recordUntil = 0;
   timer: { value: string; until?: number } | undefined;
   messages: string[] = [];
-  #receipt: { fence: string; request: string } | undefined;
+  #receipt: { fence: string; request: string; endedBy: string | undefined } | undefined;
   #now = 0;
   #newFence: () => string = () => '';
 
@@ -87,6 +87,7 @@ export class Model {
     const fence = this.#newFence();
     const deadlineAt = this.#now + call.timeoutMs;
     const deletedBy = this.#receipt?.request ?? old?.deletedBy;
+    const endedBy = old ? (old.settledBy ?? old.endedBy) : this.#receipt?.endedBy;
     this.flow = {
       ...{ status: 'PENDING', fence, origin: fence, attempt: call.lease ? 1 : 0, metadata: call.metadata },
       ...{ createdAt: this.#now, deadlineAt, createdBy: call.request },
@@ -98,6 +99,7 @@ export class Model {
       ...(call.retention && { retention: call.retention }),
       ...(old?.status === 'PENDING' && { displaced: old.createdBy }),
       ...(deletedBy && { deletedBy }),
+      ...(endedBy && { endedBy }),
     };
     this.#receipt = undefined;
     this.recordUntil = deadlineAt + retentionOf(this.flow, 'TIMED_OUT');
@@ -130,11 +132,12 @@ export class Model {
     const { flow } = this;
     if (!flow) return { verdict: 'not_found' };
     const stands = (verdict: string): Answer => ({ verdict, record: flow });
-    if (flow.settledBy === call.request) return stands('duplicate');
+    if (flow.settledBy === call.request || flow.endedBy === call.request) return stands('duplicate');
     if (call.fence && call.fence !== flow.fence) return stands('superseded');
     if (flow.status !== 'PENDING') {
       if (!call.replace) return stands(flow.status === 'TIMED_OUT' ? 'late' : 'already_settled');
       flow.fence = this.#newFence();
+      flow.endedBy = flow.settledBy!;
     }
     delete flow.result;
     delete flow.error;
@@ -187,8 +190,9 @@ export class Model {
       return { verdict: 'mismatch', record: flow };
     if (flow.status === 'PENDING') this.#tell('DELETED', flow, this.#now);
     this.flow = undefined;
-    this.#receipt = { fence: flow.fence, request: call.request };
-    this.timer = { value: `deleted ${flow.fence} ${call.request}` };
+    const endedBy = flow.settledBy ?? flow.endedBy;
+    this.#receipt = { fence: flow.fence, request: call.request, endedBy };
+    this.timer = { value: ['deleted', flow.fence, call.request, ...(endedBy ? [endedBy] : [])].join(' ') };
     return { verdict: 'deleted', record: flow };
   }
 

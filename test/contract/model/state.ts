@@ -16,6 +16,7 @@ export interface Standing {
   retention?: readonly [number, number, number, number];
   displaced?: string;
   deletedBy?: string;
+  endedBy?: string;
   releasedBy?: string;
   settledAt?: number;
   settledBy?: string;

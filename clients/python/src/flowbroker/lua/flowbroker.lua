@@ -332,12 +332,13 @@ local function lease_end(plan, now, deadline)
 end
 
 -- The fields that few flows have.
-local function add_rare_fields(key, plan, previous, deleted_by)
+local function add_rare_fields(key, plan, previous, deleted_by, ended_by)
   local displaced = previous and previous.status == 'PENDING' and previous.createdBy
   if tonumber(plan.maxAttempts or 0) > 0 then redis.call('HSET', key, 'maxAttempts', plan.maxAttempts) end
   if plan.retention then redis.call('HSET', key, 'retention', plan.retention) end
   if displaced then redis.call('HSET', key, 'displaced', displaced) end
   if deleted_by then redis.call('HSET', key, 'deletedBy', deleted_by) end
+  if ended_by then redis.call('HSET', key, 'endedBy', ended_by) end
 end
 
 local function open(keys, plan, verb, now, previous)
@@ -346,9 +347,12 @@ local function open(keys, plan, verb, now, previous)
   local lease_until = plan.leaseMs and lease_end(plan, now, deadline)
   local left = typed(redis.pcall('SET', keys[2], '1', 'PXAT', lease_until or deadline_at, 'GET'), 'timer')
   if previous and previous.status == 'PENDING' then publish(verb, keys[1], previous, 'SUPERSEDED', now.text, 'inline', '') end
-  -- A delete leaves its receipt in the timer; the new record keeps it, so that a late replay cannot delete a successor.
-  local deleted_fence, deleted_by
-  if left and left ~= '1' then deleted_fence, deleted_by = string.match(left, '^deleted (%d+) (.+)$') end
+  -- A delete leaves its receipt in the timer; the new record keeps it, and who ended the flow before, so that a late replay of
+  -- either cannot touch a successor.
+  local deleted_fence, deleted_by, ended_by
+  if left and left ~= '1' then deleted_fence, deleted_by, ended_by = string.match(left, '^deleted (%d+) (%S+) ?(%S*)$') end
+  if ended_by == '' then ended_by = nil end
+  if previous then deleted_by, ended_by = deleted_by or previous.deletedBy, previous.settledBy or previous.endedBy end
   local fence = next_fence(previous and previous.fence or deleted_fence, now)
   local record = {
     status = 'PENDING', fence = fence, origin = fence, attempt = lease_until and '1' or '0', createdAt = now.text,
@@ -358,7 +362,7 @@ local function open(keys, plan, verb, now, previous)
   redis.call('HSET', keys[1], 'v', '1', 'status', 'PENDING', 'fence', fence, 'origin', fence, 'attempt', record.attempt,
     'createdAt', now.text, 'deadlineAt', deadline_at, 'createdBy', plan.request, 'metadata', plan.metadata)
   if lease_until then redis.call('HSET', keys[1], 'owner', plan.owner, 'leaseUntil', lease_until) end
-  add_rare_fields(keys[1], plan, previous, deleted_by or (previous and previous.deletedBy))
+  add_rare_fields(keys[1], plan, previous, deleted_by, ended_by)
   redis.call('PEXPIREAT', keys[1], exact(deadline + retention_of(plan.retention, 'TIMED_OUT')))
   return reply_with('created', now, record)
 end
@@ -444,16 +448,17 @@ do
 --
 -- Replies: verdict, head, metadata, payload; see the contract.
 --   applied          settled by this call; the payload it sent is not sent back
---   duplicate        settled by this very request before: the caller won, its reply was lost
+--   duplicate        settled by this very request before: the caller won, its reply was lost; the record shown may be
+--                    that of the flow which stands in its place since
 --   late             the deadline passed first
 --   already_settled  somebody else settled it first
 --   superseded       the fence given is not the record's
 --   not_found        nothing stands there
 --
--- Invariant: a terminal record never changes, but for replace with its own fence.
+-- Invariant: a terminal record never changes, but for replace with its own fence. A replay never settles the flow that came after.
 
 local function verdict_on(record, request, fence, replace)
-  if record.settledBy == request then return 'duplicate' end
+  if record.settledBy == request or record.endedBy == request then return 'duplicate' end
   if fence and record.fence ~= fence then return 'superseded' end
   if record.status == 'PENDING' or replace then return nil end
   return record.status == 'TIMED_OUT' and 'late' or 'already_settled'
@@ -482,7 +487,7 @@ local function settle(keys, arguments)
     record.fence = next_fence(record.fence, now)
     record.result, record.error = nil, nil
     redis.call('HDEL', keys[1], 'result', 'error', 'freshUntil')
-    redis.call('HSET', keys[1], 'fence', record.fence)
+    redis.call('HSET', keys[1], 'fence', record.fence, 'endedBy', record.settledBy or '')
   end
   record.freshUntil = fresh
   if fresh then redis.call('HSET', keys[1], 'freshUntil', fresh) end
@@ -643,7 +648,7 @@ local function delete(keys, arguments)
   local record = load(keys, verb, now)
   if not record then
     local receipt = typed(redis.pcall('GET', keys[2]), 'timer')
-    local by = receipt and string.match(receipt, '^deleted %d+ (.+)$')
+    local by = receipt and string.match(receipt, '^deleted %d+ (%S+)')
     return reply_with(by == request and 'deleted' or 'not_found', now)
   end
   if record.deletedBy == request then return reply_with('deleted', now) end
@@ -651,7 +656,8 @@ local function delete(keys, arguments)
     return reply_with('mismatch', now, record, limit)
   end
   redis.call('DEL', keys[1])
-  redis.call('SET', keys[2], 'deleted ' .. record.fence .. ' ' .. request, 'PX', RECEIPT_MS)
+  local ended_by = record.settledBy or record.endedBy
+  redis.call('SET', keys[2], 'deleted ' .. record.fence .. ' ' .. request .. (ended_by and ' ' .. ended_by or ''), 'PX', RECEIPT_MS)
   if record.status == 'PENDING' then publish(verb, keys[1], record, 'DELETED', now.text, 'inline', '') end
   return reply_with('deleted', now, record, limit)
 end

@@ -283,12 +283,13 @@ local function lease_end(plan, now, deadline)
 end
 
 -- The fields that few flows have.
-local function add_rare_fields(key, plan, previous, deleted_by)
+local function add_rare_fields(key, plan, previous, deleted_by, ended_by)
   local displaced = previous and previous.status == 'PENDING' and previous.createdBy
   if tonumber(plan.maxAttempts or 0) > 0 then redis.call('HSET', key, 'maxAttempts', plan.maxAttempts) end
   if plan.retention then redis.call('HSET', key, 'retention', plan.retention) end
   if displaced then redis.call('HSET', key, 'displaced', displaced) end
   if deleted_by then redis.call('HSET', key, 'deletedBy', deleted_by) end
+  if ended_by then redis.call('HSET', key, 'endedBy', ended_by) end
 end
 
 local function open(keys, plan, verb, now, previous)
@@ -297,9 +298,12 @@ local function open(keys, plan, verb, now, previous)
   local lease_until = plan.leaseMs and lease_end(plan, now, deadline)
   local left = typed(redis.pcall('SET', keys[2], '1', 'PXAT', lease_until or deadline_at, 'GET'), 'timer')
   if previous and previous.status == 'PENDING' then publish(verb, keys[1], previous, 'SUPERSEDED', now.text, 'inline', '') end
-  -- A delete leaves its receipt in the timer; the new record keeps it, so that a late replay cannot delete a successor.
-  local deleted_fence, deleted_by
-  if left and left ~= '1' then deleted_fence, deleted_by = string.match(left, '^deleted (%d+) (.+)$') end
+  -- A delete leaves its receipt in the timer; the new record keeps it, and who ended the flow before, so that a late replay of
+  -- either cannot touch a successor.
+  local deleted_fence, deleted_by, ended_by
+  if left and left ~= '1' then deleted_fence, deleted_by, ended_by = string.match(left, '^deleted (%d+) (%S+) ?(%S*)$') end
+  if ended_by == '' then ended_by = nil end
+  if previous then deleted_by, ended_by = deleted_by or previous.deletedBy, previous.settledBy or previous.endedBy end
   local fence = next_fence(previous and previous.fence or deleted_fence, now)
   local record = {
     status = 'PENDING', fence = fence, origin = fence, attempt = lease_until and '1' or '0', createdAt = now.text,
@@ -309,7 +313,7 @@ local function open(keys, plan, verb, now, previous)
   redis.call('HSET', keys[1], 'v', '1', 'status', 'PENDING', 'fence', fence, 'origin', fence, 'attempt', record.attempt,
     'createdAt', now.text, 'deadlineAt', deadline_at, 'createdBy', plan.request, 'metadata', plan.metadata)
   if lease_until then redis.call('HSET', keys[1], 'owner', plan.owner, 'leaseUntil', lease_until) end
-  add_rare_fields(keys[1], plan, previous, deleted_by or (previous and previous.deletedBy))
+  add_rare_fields(keys[1], plan, previous, deleted_by, ended_by)
   redis.call('PEXPIREAT', keys[1], exact(deadline + retention_of(plan.retention, 'TIMED_OUT')))
   return reply_with('created', now, record)
 end
