@@ -19,6 +19,7 @@ export interface SubscriptionEvents {
 
 const BATCH = 500;
 const LEAVE_AT = 256;
+const LEAVE_ALONG = 4;
 const LEAVE_AFTER_MS = 10;
 
 /**
@@ -211,6 +212,7 @@ export class Subscriptions {
       if (joining.length > 0) this.#answered = this.#subscribe(joining);
       if (this.#protocol === 3) for (const read of reads) read(this.#listening);
       else if (reads.length > 0) this.#readWhenAnswered(reads);
+      if (this.#leaving.size >= LEAVE_ALONG) this.#leave();
     });
   }
 
