@@ -1,3 +1,4 @@
+import { ChurnMap } from './churn-map.js';
 import { isKeyspaceChannel } from './keyspace-events.js';
 import type { Line } from './line.js';
 import { NodeListener, type NodeOptions } from './node-listener.js';
@@ -26,7 +27,7 @@ const NOTHING_YET: View = {
 export class SpreadListening implements Listening {
   readonly #options: NodeOptions;
   readonly #events: ListeningEvents;
-  readonly #held = new Map<string, number>();
+  readonly #held = new ChurnMap<number>();
   readonly #nodes = new Map<string, NodeListener>();
   #view: View = NOTHING_YET;
 

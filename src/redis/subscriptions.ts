@@ -1,21 +1,8 @@
 import type { Redis } from 'ioredis';
+import { ChurnMap } from './churn-map.js';
 import type { Line } from './line.js';
 import type { PubSub } from './pubsub.js';
-
-/** What happens on the listening connection, for whoever waits. */
-export interface SubscriptionEvents {
-  message(channel: string, payload: Buffer): void;
-  /** The connection is gone: nothing arrives until `restored`. */
-  down(): void;
-  /** The connection is there again. */
-  up(): void;
-  /** These channels are subscribed anew; what was said in between was missed. */
-  restored(channels: readonly string[]): void;
-  /** The server refuses these channels, by ACL for one; they are tried again by `retryRefused`. */
-  refused(channels: readonly string[], error: Error): void;
-  /** Some channels belong to another node of the Cluster now. */
-  moved(): void;
-}
+import type { SubscriptionEvents } from './subscription-events.js';
 
 const BATCH = 500;
 const LEAVE_AT = 256;
@@ -33,7 +20,7 @@ export class Subscriptions {
   readonly #commands: Line;
   readonly #pubsub: PubSub;
   readonly #events: SubscriptionEvents;
-  readonly #counts = new Map<string, number>();
+  readonly #counts = new ChurnMap<number>();
   readonly #sent = new Set<string>();
   readonly #refused = new Set<string>();
   readonly #leaving = new Set<string>();
@@ -79,6 +66,10 @@ export class Subscriptions {
 
   /** Runs the read behind the subscriptions held so far: what is published after it ran is heard. */
   read(read: (line: Line) => void): void {
+    if (!this.#flushing && this.#protocol === 3) {
+      read(this.#listening); // what it needs was sent before
+      return;
+    }
     this.#reads.push(read);
     this.#flushSoon();
   }

@@ -1,6 +1,7 @@
 import { parseMessage, type FlowMessage } from '../contract/messages.js';
 import type { Reply } from '../contract/replies.js';
 import { describeFlow, FlowClosedError, FlowUnavailableError, type FlowName } from '../errors.js';
+import { ChurnMap } from '../redis/churn-map.js';
 import type { Line } from '../redis/line.js';
 import type { Listening } from '../redis/topology.js';
 import type { Telemetry } from '../broker/telemetry.js';
@@ -19,7 +20,7 @@ import { Watch, type Cause, type Waiter } from './watch.js';
 export class Waiters {
   readonly rereads: Rereads;
   readonly #looks: Looks;
-  readonly #watches = new Map<string, Watch>();
+  readonly #watches = new ChurnMap<Watch>();
   readonly hints: Hints;
   readonly #options: WaitersOptions;
   readonly #telemetry: Telemetry;

@@ -1,4 +1,5 @@
 import { FlowClosedError, type FlowName } from '../../errors.js';
+import { ChurnMap } from '../../redis/churn-map.js';
 import type { Core } from '../../waiters/core.js';
 import type { CallerLimits, RunResult } from './caller.js';
 import { LocalRun } from './local-run.js';
@@ -7,7 +8,7 @@ import type { RunHandler, RunPlan } from './plan.js';
 /** All runs of one broker: one a flow at a time, shared by its callers. */
 export class Runs {
   readonly #core: Core;
-  readonly #local = new Map<string, LocalRun<unknown>>();
+  readonly #local = new ChurnMap<LocalRun<unknown>>();
   #closed = false;
 
   constructor(core: Core) {
