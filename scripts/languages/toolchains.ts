@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { faultOf, type Probe } from './probe';
 
 export const ROOT = join(__dirname, '..', '..');
 const CACHE = join(ROOT, 'node_modules', '.cache', 'flowbroker-languages');
@@ -12,8 +13,8 @@ const JAVA_EXAMPLE = join(ROOT, 'examples', 'java');
 export interface Toolchain {
   readonly name: string;
   readonly advice: string;
-  /** A command that succeeds where it is there. */
-  readonly probe: readonly string[];
+  /** All must be satisfied where it is there, and new enough. */
+  readonly probes: readonly Probe[];
   readonly prepare: readonly (readonly string[])[];
 }
 
@@ -31,7 +32,10 @@ export const TOOLCHAINS: Readonly<Record<Language, Toolchain>> = {
   python: {
     name: 'Python 3.11 with venv',
     advice: 'install python3 and python3-venv, 3.11 or newer',
-    probe: ['python3', '-c', 'import sys, venv, ensurepip; assert sys.version_info >= (3, 11)'],
+    probes: [
+      { command: ['python3', '-c', 'import venv, ensurepip'] },
+      { command: ['python3', '--version'], version: /Python (\d+)\.(\d+)/, least: [3, 11] },
+    ],
     prepare: [
       ['python3', '-m', 'venv', VENV],
       [PYTHON, '-m', 'pip', 'install', '-q', '--disable-pip-version-check', '--upgrade', 'pip'],
@@ -50,7 +54,7 @@ export const TOOLCHAINS: Readonly<Record<Language, Toolchain>> = {
   go: {
     name: 'Go 1.26',
     advice: 'install Go, 1.26 or newer',
-    probe: ['go', 'version'],
+    probes: [{ command: ['go', 'version'], version: /go(\d+)\.(\d+)/, least: [1, 26] }],
     prepare: [
       ['go', 'vet', '-C', join(ROOT, 'test', 'languages', 'go'), '.'],
       ['go', 'build', '-C', join(ROOT, 'test', 'languages', 'go'), '-o', GO_VECTORS, '.'],
@@ -61,7 +65,11 @@ export const TOOLCHAINS: Readonly<Record<Language, Toolchain>> = {
   java: {
     name: 'Java 17 with Maven',
     advice: 'install a JDK, 17 or newer, and maven',
-    probe: ['mvn', '-v'],
+    // Maven compiles with a Java of its own choice.
+    probes: [
+      { command: ['java', '--version'], version: /^\S+ (\d+)/, least: [17] },
+      { command: ['mvn', '-v'], version: /Java version: (\d+)/, least: [17] },
+    ],
     prepare: [
       [...MAVEN, join(JAVA, 'pom.xml'), 'package'],
       [...MAVEN, join(JAVA_EXAMPLE, 'pom.xml'), 'package'],
@@ -70,19 +78,19 @@ export const TOOLCHAINS: Readonly<Record<Language, Toolchain>> = {
   ruby: {
     name: 'Ruby with redis-rb',
     advice: 'on Debian: apt-get install ruby ruby-redis',
-    probe: ['ruby', '-e', 'require "redis"'],
+    probes: [{ command: ['ruby', '-e', 'require "redis"'] }],
     prepare: [],
   },
   php: {
     name: 'PHP with phpredis',
     advice: 'on Debian: apt-get install php-cli php-redis',
-    probe: ['php', '-r', 'exit(class_exists("Redis") ? 0 : 1);'],
+    probes: [{ command: ['php', '-r', 'exit(class_exists("Redis") ? 0 : 1);'] }],
     prepare: [],
   },
   'redis-cli': {
     name: 'redis-cli',
     advice: 'on Debian: apt-get install redis-tools',
-    probe: ['redis-cli', '--version'],
+    probes: [{ command: ['redis-cli', '--version'] }],
     prepare: [],
   },
 };
@@ -97,9 +105,10 @@ function classes(folder: string): string {
 export function prepare(): Language[] {
   mkdirSync(CACHE, { recursive: true });
   return LANGUAGES.filter((language) => {
-    const { name, advice, probe, prepare: commands } = TOOLCHAINS[language];
-    if (!succeeds(probe)) {
-      console.error(`\n*** ${language} is SKIPPED: no ${name} here. To run it: ${advice}. ***\n`);
+    const { advice, prepare: commands } = TOOLCHAINS[language];
+    const lack = lackOf(TOOLCHAINS[language]);
+    if (lack !== undefined) {
+      console.error(`\n*** ${language} is SKIPPED: ${lack}. To run it: ${advice}. ***\n`);
       return false;
     }
     for (const command of commands) {
@@ -110,8 +119,13 @@ export function prepare(): Language[] {
   });
 }
 
-function succeeds([file = '', ...args]: readonly string[]): boolean {
-  return spawnSync(file, args, { stdio: 'ignore' }).status === 0;
+/** Why a language cannot be run here; undefined where it can. */
+export function lackOf({ name, probes }: Toolchain): string | undefined {
+  for (const probe of probes) {
+    const fault = faultOf(probe);
+    if (fault !== undefined) return `no ${name} here (${fault})`;
+  }
+  return undefined;
 }
 
 /** Runs a command to its end with its output shown; throws if it fails. */
