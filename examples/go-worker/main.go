@@ -27,6 +27,7 @@ import (
 const (
 	pollEvery   = 500 * time.Millisecond // while nothing can be heard
 	rereadEvery = 10 * time.Second       // and now and then anyway
+	grace       = time.Second            // what a read of a flow past its deadline may take
 	inlineBytes = "8192"
 )
 
@@ -99,9 +100,7 @@ func (f Flow) Settle(ctx context.Context, status, payload string) (reply Reply, 
 func (f Flow) Wait(ctx context.Context, listening func()) (status, payload string, err error) {
 	pubsub := f.client.Subscribe(ctx, f.key) // connects again, and subscribes again, by itself
 	defer pubsub.Close()
-	var origin string
-	var first int64
-	patience := pollEvery
+	var origin, first, end, patience = "", int64(0), time.Time{}, pollEvery
 	for {
 		event, err := pubsub.ReceiveTimeout(ctx, patience)
 		if ctx.Err() != nil {
@@ -119,7 +118,7 @@ func (f Flow) Wait(ctx context.Context, listening func()) (status, payload strin
 		patience = pollEvery
 		reply, err := f.run(ctx, "read")
 		switch {
-		case err != nil && origin == "":
+		case err != nil && (origin == "" || redis.HasErrorPrefix(err, "FLOW") || time.Now().After(end)):
 			return "", "", err
 		case err != nil: // an outage prolongs nothing and loses nothing
 			continue
@@ -140,8 +139,8 @@ func (f Flow) Wait(ctx context.Context, listening func()) (status, payload strin
 			patience = rereadEvery
 		}
 		// The deadline by the server's clock, never by this machine's.
-		if left := time.Duration(reply.Until-reply.Now+5) * time.Millisecond; reply.Until > 0 && left < patience {
-			patience = left
+		if left := time.Duration(reply.Until-reply.Now+5) * time.Millisecond; reply.Until > 0 {
+			end, patience = time.Now().Add(left+grace), min(patience, left)
 		}
 	}
 }
