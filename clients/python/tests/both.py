@@ -16,14 +16,14 @@ class Blocking:
 
     def __init__(self, redis: Any, **options: Any) -> None:
         self.broker = flowbroker.Broker(redis, **options)
-        self._threads = ThreadPoolExecutor(32)
+        self._threads = ThreadPoolExecutor(200)
 
     def define(self, type: str, **options: Any) -> BlockingFlows:
         return BlockingFlows(self.broker.define(type, **options), self._threads)
 
-    def leave(self) -> None:
+    def leave(self, drain_ms: int = 0) -> None:
         """Closes the broker alone."""
-        self.broker.close()
+        self.broker.close(drain_ms)
 
     def close(self) -> None:
         self.leave()
@@ -65,9 +65,9 @@ class Asyncio:
     def define(self, type: str, **options: Any) -> AsyncioFlows:
         return AsyncioFlows(self.broker.define(type, **options), self)
 
-    def leave(self) -> None:
+    def leave(self, drain_ms: int = 0) -> None:
         """Closes the broker alone."""
-        self.do(self.broker.close()).result(30)
+        self.do(self.broker.close(drain_ms)).result(30)
 
     def close(self) -> None:
         self.leave()

@@ -6,6 +6,7 @@ from typing import Any, Callable, Iterator
 
 import pytest
 from both import Asyncio, Blocking, Client
+from proxy import Proxy
 from redis import Redis
 from server import Server
 
@@ -24,6 +25,13 @@ def server() -> Iterator[Server]:
     server = Server()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def proxy(shared: Server) -> Iterator[Proxy]:
+    proxy = Proxy(shared.port)
+    yield proxy
+    proxy.close()
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from redis import Redis
 from server import Server
 
 import flowbroker
+import flowbroker.asyncio
 from flowbroker import RemoteError
 
 
@@ -220,3 +221,29 @@ def test_waits_leave_no_subscription_and_no_thread_behind(client: Client, redis:
         outcome.result(10)
     until("no channel is subscribed", lambda: not [c for c in redis.pubsub_channels() if id.encode() in c])
     assert threading.active_count() <= threads + 3
+
+
+@pytest.mark.parametrize("broker", [flowbroker.Broker, flowbroker.asyncio.Broker], ids=["blocking", "asyncio"])
+@pytest.mark.parametrize(
+    "url",
+    ["", "localhost:6379", "http://localhost", "redis://u:secret@h:port", "redis://h?socket_timeout=x", "redis://h?typo=1"],
+)
+def test_a_url_that_cannot_be_used_is_refused_at_once_and_not_repeated(broker: Any, url: str) -> None:
+    with pytest.raises(flowbroker.FlowInvalidArgumentError, match="redis must be a URL") as refused:
+        broker(url)
+    assert "secret" not in str(refused.value) and refused.value.__cause__ is None
+
+
+def test_urls_of_other_kinds_are_understood(server: Server, id: str) -> None:
+    flowbroker.Broker("rediss://localhost:6379?ssl_cert_reqs=none").close()
+    with Redis.from_url(server.url) as redis:
+        redis.config_set("requirepass", "secret")
+    for url in (
+        server.url.replace("//", "//:secret@") + "/3?max_connections=2&protocol=2",
+        f"{server.url}?password=secret&protocol=3",
+    ):
+        with flowbroker.Broker(url) as broker:
+            flows = broker.define("login")
+            with flows.open(id) as opened:
+                assert flows.complete(id, "tokens").verdict == "applied"
+                assert opened.result(5_000) == "tokens"

@@ -12,14 +12,21 @@ from redis import Redis
 from redis.cluster import RedisCluster
 from server import Server
 
+import flowbroker
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Server]:
+
+def one_node() -> Server:
     server = Server("--cluster-enabled", "yes")
     with Redis.from_url(server.url) as client:
         client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
         info: Callable[..., Any] = client.execute_command
         until("the cluster is up", lambda: b"cluster_state:ok" in str(info("CLUSTER", "INFO")).encode())
+    return server
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Server]:
+    server = one_node()
     yield server
     server.stop()
 
@@ -55,3 +62,37 @@ def test_a_wait_outlives_killed_listeners(client: Any, cluster: Server, id: str)
         until("it listens again", lambda: node.pubsub_shardchannels(f"flow:{{login:{id}}}"))
     flows.complete(id, "tokens")
     assert outcome.result(10) == "tokens"
+
+
+def test_a_slot_that_nobody_serves_is_unavailable(client: Any, cluster: Server, id: str) -> None:
+    flows = client.define("login")
+    flows.create(id)
+    with Redis.from_url(cluster.url) as node:
+        slot = node.execute_command("CLUSTER", "KEYSLOT", f"flow:{{login:{id}}}")
+        node.config_set("cluster-require-full-coverage", "no")
+        node.execute_command("CLUSTER", "DELSLOTS", slot)
+        try:
+            for _ in range(2):
+                with pytest.raises(flowbroker.FlowUnavailableError):
+                    flows.get(id)
+            with pytest.raises(flowbroker.FlowUnavailableError):
+                flows.wait(id)
+        finally:
+            node.execute_command("CLUSTER", "ADDSLOTS", slot)
+
+
+def test_a_cluster_that_is_gone_is_unavailable(id: str) -> None:
+    for kind in ("blocking", "asyncio"):
+        server = one_node()
+        client: Blocking | Asyncio
+        if kind == "blocking":
+            client = Blocking(RedisCluster.from_url(server.url))
+        else:
+            client = Asyncio(lambda url=server.url: redis.asyncio.RedisCluster.from_url(url))
+        flows = client.define("login")
+        flows.create(id)
+        server.kill()
+        with pytest.raises(flowbroker.FlowUnavailableError):
+            flows.get(id)
+        client.close()
+        server.stop()

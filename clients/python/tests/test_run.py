@@ -267,6 +267,23 @@ async def test_a_caller_who_leaves_before_the_handler_began_does_not_use_up_an_a
         assert await flows.run(id, handler) == 2
 
 
+async def test_a_handler_that_is_no_coroutine_fails_the_flow_and_does_not_hold_it(shared: Server, id: str) -> None:
+    async with flowbroker.asyncio.Broker(shared.url) as broker:
+        flows = broker.define("refresh", lease_ms=60_000)
+
+        def raises(_context: flowbroker.asyncio.RunContext) -> Any:
+            raise ValueError("bad grant")
+
+        with pytest.raises(flowbroker.FlowFailedError, match="bad grant"):
+            await flows.run(id, raises)
+        plain: Any = lambda _context: "tokens"  # noqa: E731
+        with pytest.raises(flowbroker.FlowFailedError, match="await"):
+            await flows.run(f"{id}-plain", plain)
+        for name in (id, f"{id}-plain"):
+            record = await flows.get(name)
+            assert record is not None and record.status == "FAILED"
+
+
 async def test_a_handler_is_canceled_at_once_when_its_flow_is_canceled(shared: Server, id: str) -> None:
     async with flowbroker.asyncio.Broker(shared.url) as broker:
         flows = broker.define("refresh", lease_ms=60_000)

@@ -99,6 +99,22 @@ def test_not_found_counts_only_if_it_is_later_than_the_first_reading() -> None:
     assert isinstance(error_of(first), FlowNotFoundError)
 
 
+def test_a_flow_that_is_known_is_not_mistaken_for_what_stands_under_its_name_at_the_first_reading() -> None:
+    def known() -> Wait:
+        return Wait(FLOW, BrokerOptions(), 0, origin=500)
+
+    gone, replaced, forgotten, unread = known(), known(), known(), known()
+    gone.read(Reply("not_found", NOW, None), 0)
+    assert isinstance(error_of(gone), FlowDeletedError)
+    replaced.read(Reply("found", NOW, replace(PENDING, origin=501)), 0)
+    assert isinstance(error_of(replaced), FlowSupersededError)
+    forgotten.read(Reply("found", NOW, replace(PENDING, origin=499)), 0)
+    assert isinstance(error_of(forgotten), FlowDeletedError)
+    unread.failed(FlowUnavailableError("no answer", FLOW), 0)
+    unread.read(Reply("found", NOW, DONE), 1)
+    assert unread.ending is not None and unread.ending.settlement is not None
+
+
 def test_a_payload_that_was_left_out_is_read() -> None:
     wait = bound(record=replace(DONE, payload=None))
     assert (wait.must_read, wait.ending) == (True, None)

@@ -24,7 +24,7 @@ from . import running
 from .awaiting_steps import Handler, Performer, RunContext
 from .codec import Codec
 from .contract import check_id
-from .errors import FlowClosedError, FlowInvalidArgumentError, FlowName
+from .errors import FlowInvalidArgumentError, FlowName
 from .options import MAX_MS, FlowOptions, ms_or_none, whole_number
 from .records import CreateResult, DeleteResult, FlowRecord, RunResult, SettleResult
 from .steps import Definition
@@ -74,21 +74,13 @@ class Broker(Performer):
         return Flows(self, Definition(self._verbs, options))
 
     async def close(self, drain_ms: int = 0) -> None:
-        """Takes no more calls, waits up to ``drain_ms`` for handlers, then cancels the rest and frees their flows for others.
+        """Takes no more calls, waits up to ``drain_ms`` for handlers and what they return to be stored, then cancels the rest and frees
+        their flows for others.
 
         Waits end with `FlowClosedError`. Closes the connections it opened.
         """
         whole_number("drain_ms", drain_ms, 0, MAX_MS)
-        self._closed = True
-        if self._handlers:
-            await asyncio.wait(list(self._handlers), timeout=drain_ms / 1000)
-        left = list(self._handlers.items())
-        for task, attempt in left:
-            attempt.lost = FlowClosedError("the broker was closed", attempt.flow)
-            task.cancel()
-        for _task, attempt in left:
-            await self._release(attempt)
-        await self._connection.close()
+        await self._close(drain_ms)
 
     async def __aenter__(self) -> Broker:
         return self
@@ -159,15 +151,15 @@ class Flows(Generic[T, M]):
             wait.read(reply, time.monotonic())
             created = await broker._perform(definition.created(flow, reply))
         except BaseException:
-            await ear.close()
+            ear.close()
             raise
 
         async def finish() -> T:
             result: T = (await broker._follow(wait, ear)).result(flow, definition.payloads)
             return result
 
-        outcome = asyncio.create_task(finish())
-        outcome.add_done_callback(lambda task: task.cancelled() or task.exception())
+        outcome = broker._outcome(finish())
+        outcome.add_done_callback(lambda _task: ear.close())  # also where it is canceled before its first step
         return Opened(created.verdict, created.record, outcome)
 
     async def complete(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Any, Callable
 
@@ -9,12 +10,23 @@ from redis import ConnectionPool, Redis
 from redis.backoff import NoBackoff
 from redis.client import PubSub
 from redis.cluster import RedisCluster
-from redis.exceptions import NoScriptError, RedisClusterException
+from redis.exceptions import NoScriptError
 from redis.retry import Retry
 
-from .connecting import FAILURES, SILENCE, failure_of, listening, refuse_decoding
+from .connecting import (
+    FAILURES,
+    SILENCE,
+    calls_at_once,
+    check_connection,
+    checking_url,
+    failure_of,
+    listening,
+    refuse_decoding,
+    unanswered,
+)
 from .contract import Reply, parse_reply, script
 from .errors import FlowClosedError, FlowInvalidArgumentError
+from .forking import after_fork
 from .options import BrokerOptions
 from .steps import Call
 from .waiting import Heard
@@ -29,11 +41,15 @@ class Connection:
         self._options = options
         self._owns = isinstance(redis, str)
         self._closed = False
+        self._seconds = seconds = options.command_timeout_ms / 1000
         if isinstance(redis, str):
-            seconds = options.command_timeout_ms / 1000
             # A connection that idled too long may be gone: tried once more, with the same request id.
             retry = Retry(NoBackoff(), 1)
-            self.client: Client = Redis.from_url(redis, socket_timeout=seconds, socket_connect_timeout=seconds, retry=retry)
+            with checking_url():
+                self.client: Client = Redis.from_url(
+                    redis, socket_timeout=seconds, socket_connect_timeout=seconds, retry=retry
+                )
+                check_connection(self.client.connection_pool)
         elif isinstance(redis, (Redis, RedisCluster)):
             self.client = redis
         else:
@@ -41,11 +57,20 @@ class Connection:
         refuse_decoding(self.client)
         self.sharded = isinstance(self.client, RedisCluster)
         self._pools: dict[tuple[Any, Any], ConnectionPool] = {}
+        self._begin()
+        after_fork(self._begin)
+
+    def _begin(self) -> None:
+        # A forked child has none of the threads that hold turns.
+        self._turns = threading.BoundedSemaphore(calls_at_once(self.client))
 
     def run(self, call: Call) -> Reply:
         known = script(call.verb)
         keys = (call.key, f"{call.key}:timer")
         execute: Callable[..., Any] = self.client.execute_command
+        turns = self._turns
+        if not turns.acquire(timeout=self._seconds):
+            raise unanswered(call, self._options.command_timeout_ms)
         try:
             try:
                 reply = execute("EVALSHA", known.sha1, 2, *keys, *call.args)
@@ -58,6 +83,10 @@ class Connection:
             if isinstance(error, FAILURES):
                 raise failure_of(error, call) from error
             raise
+        finally:
+            turns.release()
+            if self._closed:
+                self._disconnect()
         return parse_reply(reply)
 
     def ear(self, channel: str) -> Ear:
@@ -65,11 +94,15 @@ class Connection:
 
     def close(self) -> None:
         self._closed = True
-        for pool in self._pools.values():
-            # Those in use are read by other threads, which close them when they notice.
+        self._disconnect()
+
+    def _disconnect(self) -> None:
+        """Closes what is not in use. What is, other threads read: a wait closes it when it notices, a call when it is answered."""
+        pools = list(self._pools.values())
+        if self._owns and isinstance(self.client, Redis):
+            pools.append(self.client.connection_pool)
+        for pool in pools:
             pool.disconnect(inuse_connections=False)
-        if self._owns:
-            self.client.close()
 
     def _pubsub(self, channel: str) -> PubSub:
         client = self.client
@@ -84,7 +117,9 @@ class Connection:
         where = (kwargs.get("host"), kwargs.get("port"))
         if where not in self._pools:
             chosen = listening(kwargs, Retry(NoBackoff(), 0))
-            self._pools[where] = ConnectionPool(connection_class=base.connection_class, **chosen)
+            # Each wait holds a connection, so there is no limit to them here.
+            pool = ConnectionPool(connection_class=base.connection_class, max_connections=2**31, **chosen)
+            return self._pools.setdefault(where, pool)
         return self._pools[where]
 
 
@@ -111,7 +146,7 @@ class Ear:
             if self._pubsub is None:
                 self._subscribe()
             return self._next(min(timeout, SILENCE))
-        except (*FAILURES, RedisClusterException):
+        except FAILURES:
             return self._lose()
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ import json
 import math
 from typing import Any, Literal, NamedTuple, Protocol
 
-MAX_SAFE = 9007199254740991
+from .contract import MAX_SAFE
 
 
 class Place(NamedTuple):

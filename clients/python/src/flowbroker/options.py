@@ -10,7 +10,8 @@ from .contract import MAX_SAFE, TERMINAL, check_prefix, check_type
 from .errors import FlowInvalidArgumentError
 
 MAX_MS = 315_360_000_000
-_MAX_BYTES = 512 * 1024 * 1024
+#: What Redis holds in one value at most.
+MAX_BYTES = 512 * 1024 * 1024
 _RETENTION = {"completed": 300_000, "failed": 60_000, "canceled": 60_000, "timed_out": 60_000}
 
 
@@ -94,7 +95,7 @@ class FlowOptions:
         whole_number("min_fresh_ms", self.min_fresh_ms, 0, MAX_MS)
         if not callable(getattr(self.codec, "encode", None)) or not callable(getattr(self.codec, "decode", None)):
             raise FlowInvalidArgumentError("codec must have the methods encode and decode")
-        whole_number("max_payload_bytes", self.max_payload_bytes, 1, _MAX_BYTES)
+        whole_number("max_payload_bytes", self.max_payload_bytes, 1, MAX_BYTES)
 
     @property
     def retention(self) -> str | None:

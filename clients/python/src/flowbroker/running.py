@@ -3,81 +3,27 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
-from .contract import Reply, Stored
+from .attempt import Attempt, Handled
+from .contract import Reply
 from .errors import (
-    FlowDeletedError,
     FlowError,
     FlowFailedError,
     FlowInvalidArgumentError,
     FlowName,
     FlowNotFoundError,
     FlowOwnerLostError,
-    FlowSupersededError,
     FlowUnavailableError,
 )
-from .options import MAX_MS, ms_or_none, whole_number
+from .options import MAX_BYTES, MAX_MS, ms_or_none, whole_number
 from .records import RunResult, Settlement
 from .steps import Definition, Follow, Handle, Pause, Steps
 from .waiting import Wait, deleted, superseded
 
-_MAX_BYTES = 512 * 1024 * 1024
 _PAUSE_MS = 100
 _SHORT = 1_000
-
-
-class Attempt:
-    """One run of the handler: the fence it was given, and the lease that must be renewed while it runs.
-
-    ``lost`` is why the flow is no longer this process's, once that is known.
-    """
-
-    def __init__(self, flow: FlowName, record: Stored | None, lease_ms: int, now: float) -> None:
-        self.flow = flow
-        self.record = record
-        self.lease_ms = lease_ms
-        self.lost: FlowError | None = None
-        self._until = now + lease_ms / 1000
-        self._failing = False
-
-    @property
-    def fence(self) -> int:
-        return self.record.fence if self.record else 0
-
-    @property
-    def pause(self) -> float:
-        """Seconds to the next renewal."""
-        return self.lease_ms / 1000 / (6 if self._failing else 3)
-
-    def renewed(self, reply: Reply, asked: float) -> None:
-        """``asked`` is when the renewal was sent: the lease is not known to be longer than from then."""
-        self._failing = False
-        if reply.verdict == "renewed":
-            self._until = asked + self.lease_ms / 1000
-        elif reply.verdict == "not_found":
-            self.lost = FlowDeletedError(f"{self.flow} is gone while its handler runs", self.flow)
-        elif reply.verdict == "settled":
-            self.lost = FlowSupersededError(f"{self.flow} was settled elsewhere while its handler ran", self.flow)
-        else:
-            text = f"another owner took {self.flow} over while its handler ran"
-            self.lost = FlowSupersededError(text, self.flow)
-
-    def unanswered(self, error: FlowError, now: float) -> None:
-        self._failing = True
-        if not isinstance(error, FlowUnavailableError) or now >= self._until:
-            text = f"the lease of {self.flow} ran out before it could be renewed"
-            self.lost = FlowOwnerLostError(text, self.flow)
-            self.lost.__cause__ = error
-
-
-@dataclass(frozen=True)
-class Handled:
-    """What a handler came to: it returned ``value``, or raised."""
-
-    value: Any = None
-    raised: Exception | None = None
 
 
 def run(
@@ -105,8 +51,9 @@ def run(
     while True:
         call = definition.create_call(
             flow, metadata=metadata, timeout_ms=timeout_ms, min_fresh_ms=min_fresh_ms, reject_fence=reject_fence,
-            owner=verbs.broker_id, leaseMs=lease, maxAttempts=most or None, origin=origin, replyLimit=_MAX_BYTES,
+            owner=verbs.broker_id, leaseMs=lease, maxAttempts=most or None, origin=origin, replyLimit=MAX_BYTES,
         )  # fmt: skip
+        asked = time.monotonic()
         try:
             reply: Reply = yield call
         except FlowUnavailableError:
@@ -130,25 +77,37 @@ def run(
                 continue
             result = ending.result(flow, payloads)
             return RunResult(result, ending.settlement.fence)
-        done = yield from _own(definition, flow, Attempt(flow, record, lease, time.monotonic()))
+        attempt = Attempt(flow, record, lease, asked)
+        # An answer that was under way for longer than the lease lasts: it must be known to hold before the handler begins.
+        while attempt.lost is None and time.monotonic() >= attempt.until:
+            asked = time.monotonic()
+            attempt.renewed((yield verbs.renew(flow, attempt.fence, lease)), asked)
+        if attempt.lost is not None:
+            origin = record.origin
+            continue
+        done: RunResult[Any] | None = yield Handle(attempt, partial(_conclude, definition, flow, attempt))
         if done is not None:
             return done
         origin = record.origin
 
 
 def _uncoordinated(flow: FlowName, lease_ms: int) -> Steps[RunResult[Any]]:
-    handled: Handled = yield Handle(Attempt(flow, None, lease_ms, time.monotonic()))
-    if handled.raised is not None:
-        raise handled.raised
-    return RunResult(handled.value, 0)
+    def conclude(handled: Handled) -> Steps[RunResult[Any]]:
+        if handled.raised is not None:
+            raise handled.raised
+        return RunResult(handled.value, 0)
+        yield  # no step: there is nothing to commit
+
+    result: RunResult[Any] = yield Handle(Attempt(flow, None, lease_ms, time.monotonic()), conclude)
+    return result
 
 
-def _own(definition: Definition, flow: FlowName, attempt: Attempt) -> Steps[RunResult[Any] | None]:
+def _conclude(definition: Definition, flow: FlowName, attempt: Attempt, handled: Handled) -> Steps[RunResult[Any] | None]:
     """What came of owning the flow; None if it goes on elsewhere and must be followed."""
     payloads = definition.payloads
-    handled: Handled = yield Handle(attempt)
-    # What Redis could not be asked about may still be this process's to commit; its fence decides.
-    if attempt.lost is not None and not isinstance(attempt.lost, FlowOwnerLostError):
+    # What Redis could not be asked about may still be this process's to commit; its fence decides. But a handler that was told
+    # to stop fails because of that; whoever takes over decides what becomes of the flow.
+    if attempt.lost is not None and (handled.raised is not None or not isinstance(attempt.lost, FlowOwnerLostError)):
         return None
     refused: Exception | None = None
     fresh = None

@@ -8,15 +8,16 @@ from __future__ import annotations
 import itertools
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Collection, Generator, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Collection, Generator, TypeVar
 
 from .contract import STATUSES, TERMINAL, Argument, Reply, SettleStatus, record_key
 from .errors import FlowInvalidArgumentError, FlowName, FlowSupersededError
+from .forking import after_fork
 from .options import MAX_MS, BrokerOptions, FlowOptions, fence_or_none, ms_or_none, status_list, whole_number
 from .records import CreateResult, DeleteResult, FlowRecord, Payloads, SettleResult
 
 if TYPE_CHECKING:
-    from .running import Attempt
+    from .attempt import Attempt, Handled
     from .waiting import Wait
 
 R = TypeVar("R")
@@ -41,9 +42,13 @@ class Follow:
 
 @dataclass(frozen=True)
 class Handle:
-    """Run the handler while its lease is renewed; gives what it returned, raised, or that it lost the flow."""
+    """Run the handler while its lease is renewed, then perform what ``conclude`` makes of it; gives what that gives.
+
+    Until then the attempt counts as running.
+    """
 
     attempt: Attempt
+    conclude: Callable[[Handled], Steps[Any]]
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,11 @@ class Verbs:
     def __init__(self, options: BrokerOptions, publish: str) -> None:
         self.options = options
         self.publish = publish
+        self._begin()
+        after_fork(self._begin)
+
+    def _begin(self) -> None:
+        """A forked child is another broker: with the ids of its parent, their requests would be taken for one another's repetitions."""
         self.broker_id = secrets.token_hex(6)
         self._requests = itertools.count()
 

@@ -10,7 +10,7 @@ from . import running
 from .blocking_steps import Performer, RunContext
 from .codec import Codec
 from .contract import check_id
-from .errors import FlowClosedError, FlowInvalidArgumentError, FlowName
+from .errors import FlowInvalidArgumentError, FlowName
 from .options import MAX_MS, FlowOptions, ms_or_none, whole_number
 from .records import CreateResult, DeleteResult, FlowRecord, RunResult, SettleResult
 from .steps import Definition
@@ -63,20 +63,13 @@ class Broker(Performer):
         return Flows(self, Definition(self._verbs, options))
 
     def close(self, drain_ms: int = 0) -> None:
-        """Takes no more calls, waits up to ``drain_ms`` for handlers, then tells the rest and frees their flows for others.
+        """Takes no more calls, waits up to ``drain_ms`` for handlers and what they return to be stored, then tells the rest and frees
+        their flows for others.
 
         Waits in other threads end with `FlowClosedError` within half a second. Closes the connections it opened.
         """
         whole_number("drain_ms", drain_ms, 0, MAX_MS)
-        self._closed = True
-        with self._idle:
-            self._idle.wait_for(lambda: not self._running, drain_ms / 1000)
-            left = list(self._running.items())
-        for attempt, context in left:
-            attempt.lost = FlowClosedError("the broker was closed", attempt.flow)
-            context.lost.set()
-            self._release(attempt)
-        self._connection.close()
+        self._close(drain_ms)
 
     def __enter__(self) -> Broker:
         return self

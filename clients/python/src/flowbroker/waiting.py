@@ -53,17 +53,24 @@ class Ending:
 
 
 class Wait:
-    """Follows the flow that it first sees, through takeovers, to its end. Instants are seconds of a local, monotonic clock.
+    """Follows the flow that it first sees, or knows by its origin, through takeovers, to its end. Instants are seconds of a local, monotonic clock.
 
     Whoever drives it begins to listen, and then, until `ending` is there: reads when `must_read`, gives the reply to
     `read`, or else listens for `patience` and gives what came to `heard`.
     """
 
     def __init__(
-        self, flow: FlowName, options: BrokerOptions, now: float, follows_lease: bool = False, limit_ms: int | None = None
+        self,
+        flow: FlowName,
+        options: BrokerOptions,
+        now: float,
+        follows_lease: bool = False,
+        limit_ms: int | None = None,
+        origin: int | None = None,
     ) -> None:
+        """``origin``: the flow is known already; what else stands under its name is another."""
         self.flow = flow
-        self.origin: int | None = None
+        self.origin = origin
         self.ending: Ending | None = None
         self.must_read = False
         self._follows_lease = follows_lease
