@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from typing import Any, AsyncIterator, Callable
 
 import pytest
@@ -164,3 +165,29 @@ def test_more_waits_at_once_than_a_pool_has_connections_all_listen(
     for name in names:
         flows.complete(name, name)
     assert [wait.result(20) for wait in waits] == names
+
+
+async def test_a_listener_that_is_killed_while_it_subscribes_is_lost_and_nothing_else(server: Server) -> None:
+    unexpected: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: unexpected.append(context))
+    async with flowbroker.asyncio.Broker(server.url, poll_ms=10) as broker:
+        flows = broker.define("login")
+
+        async def come_and_go(who: int) -> None:
+            for at in range(40):
+                opened = await flows.open(f"{who}-{at}")
+                await asyncio.sleep(0)
+                opened.outcome.cancel()
+
+        with Redis.from_url(server.url) as redis:
+            waits = [asyncio.create_task(come_and_go(who)) for who in range(20)]
+            while not all(wait.done() for wait in waits):
+                redis.client_kill_filter(_type="pubsub")
+                await asyncio.sleep(0.01)
+            await asyncio.gather(*waits)
+            await flows.create("last")
+            last = asyncio.create_task(flows.wait("last"))
+            await flows.complete("last", "heard")
+            assert await last == "heard"
+    gc.collect()
+    assert unexpected == []
