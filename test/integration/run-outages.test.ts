@@ -1,3 +1,4 @@
+import { scripts } from '../../src/contract/index.js';
 import { createBroker, type Broker, type FlowError } from '../../src/index.js';
 import { failureOf } from '../helpers/errors.js';
 import { setup } from '../helpers/setup.js';
@@ -8,6 +9,11 @@ const bed = setup();
 const never = (): never => {
   throw new Error('this handler must not run');
 };
+
+function verbOf([command, sha]: readonly string[]): string {
+  const script = Object.values(scripts).find(({ sha1 }) => sha1 === sha);
+  return script?.verb ?? command!.toLowerCase();
+}
 
 /** A broker over a connection that the test can cut for good: as if its process were frozen. */
 function cuttable(): { broker: Broker; cut(): void } {
@@ -116,6 +122,48 @@ describe('a short outage of the server', () => {
     expect(signal.aborted).toBe(false);
     end.open('kept');
     expect(await call).toBe('kept');
+  });
+
+  it('does not keep a handler from hearing that its lease is over, though the renewal hangs', async () => {
+    const flows = bed.broker({ commandTimeoutMs: 600_000 }).define<string>('hung', { leaseMs: 300 });
+    const [began, end] = [latch<AbortSignal>(), latch<string>()];
+    const call = flows.run(bed.id(), ({ signal }) => {
+      began.open(signal);
+      return end.opened;
+    });
+    const signal = await began.opened;
+    const told = new Promise((resolve) => {
+      signal.addEventListener('abort', resolve);
+    });
+    await bed.server.pause();
+    await told;
+    expect(signal.reason).toMatchObject({ code: 'ERR_FLOW_OWNER_LOST' });
+    await bed.server.resume();
+    end.open('done'); // nobody took over: its fence is still the flow's
+    expect(await call).toBe('done');
+  });
+
+  it('begins no handler whose lease ran out while it was asked for, before it is renewed', async () => {
+    const leaseMs = 200;
+    const flows = bed.broker({ commandTimeoutMs: 600_000 }).define<string>('late', { leaseMs });
+    const id = bed.id();
+    await flows.get(id); // connected
+    const called: string[] = [];
+    const monitor = await bed.client().monitor();
+    monitor.on('monitor', (_time: string, args: string[]) => called.push(verbOf(args)));
+    await bed.server.pause();
+    const askedAt = performance.now();
+    const call = flows.run(id, () => {
+      called.push('handler');
+      return 'x';
+    });
+    await until('the lease would be over', () => performance.now() > askedAt + leaseMs);
+    await bed.server.resume();
+    expect(await call).toBe('x');
+    await until('all was heard', () => called.includes('settle'));
+    monitor.disconnect();
+    const steps = called.filter((name) => name === 'handler' || Object.hasOwn(scripts, name));
+    expect(steps).toEqual(['create', 'renew', 'handler', 'settle']);
   });
 
   it('is sat out by who waits elsewhere', async () => {

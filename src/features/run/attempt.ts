@@ -38,6 +38,7 @@ export class Attempt<T> {
   readonly #record: StoredRecord;
   readonly #remainingMs: number;
   readonly #controller = new AbortController();
+  #askedAt: number;
   #lease: Lease | undefined;
   #watchTimer: NodeJS.Timeout | undefined;
   #watching: Wait<Ending> | undefined;
@@ -45,18 +46,21 @@ export class Attempt<T> {
   #abandoned = false;
   #finished = false;
 
-  constructor(core: Core, flow: FlowName, plan: RunPlan, record: StoredRecord, now: number) {
+  /** `askedAt` is when the lease was asked for, by `performance.now()`; `now` the server's clock when it gave it. */
+  constructor(core: Core, flow: FlowName, plan: RunPlan, record: StoredRecord, now: number, askedAt: number) {
     this.#core = core;
     this.#flow = flow;
     this.#plan = plan;
     this.#record = record;
     this.#remainingMs = record.deadlineAt - now;
+    this.#askedAt = askedAt;
   }
 
   /** Rejects with the handler's failure, once committed, or with what became of the flow instead. */
   async run(handler: RunHandler<T>): Promise<AttemptEnd> {
     const { fence, attempt } = this.#record;
     const { leaseMs } = this.#plan;
+    if (!(await this.#heldYet())) return { kind: 'elsewhere' };
     let lose: (end: Promise<AttemptEnd>) => void = () => undefined;
     const lost = new Promise<AttemptEnd>((resolve) => {
       lose = (end) => {
@@ -67,7 +71,7 @@ export class Attempt<T> {
     this.#lease = new Lease(
       this.#core,
       this.#flow,
-      { fence, owner: this.#core.brokerId, leaseMs },
+      { fence, owner: this.#core.brokerId, leaseMs, askedAt: this.#askedAt },
       (error) => {
         this.#controller.abort(error ?? superseded(this.#flow));
         // What Redis could not be asked about may still be this process's to commit; its fence decides.
@@ -106,6 +110,23 @@ export class Attempt<T> {
     this.#letGo(); // a handler that does not heed its signal must not renew what is released
     const unbegun = this.#begun ? undefined : 1;
     await this.#core.verbs.release(this.#flow, this.#record.fence, this.#core.brokerId, { unbegun });
+  }
+
+  /** An answer that was under way for longer than the lease says nothing of who holds it now. */
+  async #heldYet(): Promise<boolean> {
+    const { leaseMs } = this.#plan;
+    while (performance.now() >= this.#askedAt + leaseMs) {
+      this.#askedAt = performance.now();
+      const { verdict } = await this.#core.verbs.renew(
+        this.#flow,
+        this.#record.fence,
+        this.#core.brokerId,
+        leaseMs,
+      );
+      this.#controller.signal.throwIfAborted();
+      if (verdict !== 'renewed') return false;
+    }
+    return true;
   }
 
   #guarded(handler: RunHandler<T>): RunHandler<T> {

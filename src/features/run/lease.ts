@@ -13,6 +13,8 @@ export interface Held {
   readonly fence: number;
   readonly owner: string;
   readonly leaseMs: number;
+  /** When it asked for it, by `performance.now()`: the answer may have been long under way. */
+  readonly askedAt: number;
 }
 
 /** Keeps a lease by renewing it at a third; tells once when it is lost, settled elsewhere, or can no longer be known to hold. */
@@ -23,6 +25,7 @@ export class Lease {
   readonly #onLost: (error: Error | undefined) => void;
   #until: number;
   #timer: NodeJS.Timeout | undefined;
+  #endTimer: NodeJS.Timeout | undefined;
   #over = false;
 
   /** `onLost` gets the reason, or undefined when the flow is terminal and its waiters know how. */
@@ -31,13 +34,15 @@ export class Lease {
     this.#flow = flow;
     this.#held = held;
     this.#onLost = onLost;
-    this.#until = performance.now() + held.leaseMs;
+    this.#until = held.askedAt + held.leaseMs;
     this.#renewLater();
+    this.#endLater();
   }
 
   stop(): void {
     this.#over = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#endTimer);
   }
 
   #renewLater(): void {
@@ -45,6 +50,20 @@ export class Lease {
       void this.#renew();
     }, this.#held.leaseMs / 3);
   }
+
+  /** A renewal may hang for longer than the lease lasts. */
+  #endLater(): void {
+    const left = Math.max(0, this.#until - performance.now());
+    this.#endTimer = setTimeout(() => {
+      setImmediate(this.#end); // in a process that was kept busy, the answer may be here, unread
+    }, left);
+  }
+
+  readonly #end = (): void => {
+    if (this.#over) return;
+    if (performance.now() < this.#until) this.#endLater();
+    else this.#runOut();
+  };
 
   async #renew(): Promise<void> {
     const { fence, owner, leaseMs } = this.#held;
@@ -76,13 +95,13 @@ export class Lease {
         );
         return;
       }
-      this.#lose(
-        new FlowOwnerLostError(`the lease of ${name} ran out before it could be renewed`, {
-          flow,
-          cause: error,
-        }),
-      );
+      this.#runOut(error);
     }
+  }
+
+  #runOut(cause?: unknown): void {
+    const text = `the lease of ${describeFlow(this.#flow)} ran out before it could be renewed`;
+    this.#lose(new FlowOwnerLostError(text, { flow: this.#flow, cause }));
   }
 
   #lose(error: Error | undefined): void {

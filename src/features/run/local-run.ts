@@ -82,6 +82,7 @@ export class LocalRun<T> {
   async #execute(): Promise<RunResult<T>> {
     let origin: number | undefined;
     for (;;) {
+      const askedAt = performance.now();
       const reply = await this.#create(origin);
       if (!reply) return this.#runUncoordinated();
       const { verdict, record } = reply;
@@ -97,7 +98,7 @@ export class LocalRun<T> {
         origin = next;
         continue;
       }
-      const ended = await this.#own(record, reply.now);
+      const ended = await this.#own(record, reply.now, askedAt);
       if (ended) return ended;
       origin = record.origin;
     }
@@ -167,8 +168,8 @@ export class LocalRun<T> {
     return this.#resultOf(ending.settlement);
   }
 
-  async #own(record: StoredRecord, now: number): Promise<RunResult<T> | undefined> {
-    const attempt = new Attempt<T>(this.#core, this.#flow, this.#plan, record, now);
+  async #own(record: StoredRecord, now: number, askedAt: number): Promise<RunResult<T> | undefined> {
+    const attempt = new Attempt<T>(this.#core, this.#flow, this.#plan, record, now, askedAt);
     this.#attempt = attempt;
     if (this.#over.signal.aborted) await this.abandon(this.#over.signal.reason);
     this.#over.signal.throwIfAborted();
