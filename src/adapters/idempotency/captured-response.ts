@@ -1,161 +1,247 @@
-import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { PassThrough } from 'node:stream';
+import { Beneath, type Cover, type Method, type State } from './beneath.js';
+import { checkStatus, headersSentError, linesOf, setHeaders } from './header-lines.js';
 import { byName, type HeaderLine, type Reply } from './reply.js';
+import { WriterListeners } from './writer-listeners.js';
 
-const HELD = ['write', 'end', 'writeHead', 'flushHeaders', 'on', 'addListener'] as const;
 type Written = (error?: Error | null) => void;
 type Listener = (...given: unknown[]) => void;
 
 /**
- * Holds back what a handler writes to a Node response, as a reply to be kept first and sent then. Works on the methods of this one
- * response, so that everything above, Express, Fastify, streams that are piped into it, goes on as it is used to.
+ * Holds back what a handler writes to a Node response, as a reply to be kept first and sent then. It covers methods and state of this
+ * one response, so that everything above, Express, Fastify, streams that are piped into it, goes on as it is used to: headers count as
+ * sent with the first byte, `drain` is that of the held body, and who writes does not see the client leave before it is done.
  */
 export class CapturedResponse {
-  /** Resolves when the handler has begun to answer; its body ends when the handler has ended it. */
+  /** Resolves when the handler has begun to answer; its body ends when the handler ends it. Both fail if it is destroyed before. */
   readonly reply: Promise<Reply>;
   readonly #response: ServerResponse;
-  readonly #own: object;
-  readonly #write: (chunk: Uint8Array) => boolean;
-  readonly #end: () => unknown;
-  readonly #on: ServerResponse['on'];
+  readonly #beneath: Beneath;
   readonly #body = new PassThrough();
+  readonly #listeners = new WriterListeners(this.#body);
   #begin: (reply: Reply) => void = () => undefined;
+  #breakOff: (error: Error) => void = () => undefined;
+  #wake: () => void = () => undefined;
   #begun = false;
+  #closed = false;
+  #replaced = false;
+  #sending = false;
+  #broken: { readonly error: Error | undefined } | undefined;
 
   constructor(response: ServerResponse) {
     this.#response = response;
-    this.reply = new Promise((resolve) => {
+    this.reply = new Promise((resolve, reject) => {
       this.#begin = resolve;
+      this.#breakOff = reject;
     });
-    // A method that something else put there, such as a compressing middleware, comes back when this is over.
-    const own = Object.entries(response).filter(([name]) => (HELD as readonly string[]).includes(name));
-    this.#own = Object.fromEntries(own);
-    this.#write = response.write.bind(response);
-    this.#end = response.end.bind(response);
-    this.#on = response.on.bind(response);
-    this.#hold();
+    this.reply.catch(() => undefined); // it may break off when nobody asks any more
+    this.#body.on('error', () => undefined); // its reader is told
+    this.#beneath = new Beneath(response, this.#cover());
+    const { socket } = response;
+    this.#beneath.call('on', 'close', () => {
+      this.#closed = true;
+      this.#wake();
+      // Express destroys the connection of a handler that fails in the middle; a client that leaves ends or resets it.
+      const here = socket?.readableEnded === false && !socket.errored;
+      if (here && this.#stateOfBody('headersSent') && !this.#writerDone) this.#destroyBody(undefined);
+      this.#tellClosed();
+    });
+    this.#body.once('close', this.#tellClosed);
+  }
+
+  /** Whether its client has left without an answer. */
+  get gone(): boolean {
+    return this.#beneath.is('destroyed') && !this.#response.writableFinished;
+  }
+
+  /** Breaks the connection, if the handler destroyed the response before it ended. */
+  breakIfBroken(): boolean {
+    if (this.#broken) this.#beneath.call('destroy', this.#broken.error);
+    return this.#broken !== undefined;
   }
 
   /** Sends what was captured, and what follows of it, to its own client. Resolves when it is sent or the client gone. */
-  async send({ status, headers, body }: Reply): Promise<void> {
-    const response = this.#response;
-    this.#letGo();
-    for (const name of response.getHeaderNames()) response.removeHeader(name);
-    response.statusCode = status;
-    for (const [name, values] of byName(headers)) response.setHeader(name, values);
+  async send({ status, body }: Reply): Promise<void> {
+    this.#refuseSent();
+    this.#response.statusCode = status;
     if (body instanceof Uint8Array) {
-      response.end(body);
-      this.#hold();
+      this.#beneath.bare();
+      if (!this.gone) this.#beneath.call('end', body);
       return;
     }
     // The handler still writes, to be sent behind what it wrote before.
-    response.writeHead(status);
-    this.#hold();
+    this.#sending = true;
+    this.#beneath.call('writeHead', status);
+    this.#beneath.call('on', 'drain', () => {
+      this.#wake();
+    });
     for await (const chunk of body) {
-      if (response.destroyed) return;
-      if (!this.#write(chunk)) await this.#drained();
+      if (this.gone) return;
+      const drained = new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      if (this.#beneath.call('write', chunk) === false) await drained;
     }
-    this.#end();
+    this.#beneath.bare();
+    if (!this.gone) this.#beneath.call('end');
   }
 
   /** Sends something else, at once. Whatever the handler may still do to the response goes nowhere. */
   sendInstead(reply: Reply & { readonly body: Uint8Array }): void {
-    void this.send(reply);
-    this.#body.resume();
-    const nothing = (): ServerResponse => this.#response;
-    Object.assign(this.#response, { setHeader: nothing, appendHeader: nothing, removeHeader: nothing });
+    this.#reset(reply.status, reply.headers);
+    this.#replaced = true;
+    this.#listeners.drained();
+    this.#tellClosed();
+    if (!this.gone) this.#beneath.call('end', reply.body);
   }
 
-  #hold(): void {
-    const on = (event: string, listener: Listener): ServerResponse => {
-      // Who writes waits for what is written to: the body that is held here.
-      if (event === 'drain') this.#body.on(event, listener);
-      else this.#on(event, listener);
-      return this.#response;
-    };
-    Object.assign(this.#response, {
-      on,
-      addListener: on,
-      write: (chunk: unknown, ...rest: unknown[]): boolean => {
-        this.#start();
-        return this.#take(chunk, rest);
-      },
-      end: (...given: unknown[]): ServerResponse => {
-        this.#start();
-        const [chunk, encoding] = given;
-        if (chunk !== undefined && chunk !== null && typeof chunk !== 'function')
-          this.#take(chunk, [encoding]);
-        const written = given.find((one) => typeof one === 'function') as Written | undefined;
-        if (!this.#body.writableEnded) this.#body.end(written);
-        return this.#response;
-      },
-      writeHead: (status: number, ...rest: unknown[]): ServerResponse => {
-        if (this.#begun) return this.#response;
-        this.#response.statusCode = status;
-        setHeaders(
-          this.#response,
-          rest.find((one) => typeof one === 'object' && one !== null),
-        );
-        this.#start();
-        return this.#response;
-      },
-      flushHeaders: (): void => {
-        this.#start();
-      },
-    } satisfies Record<(typeof HELD)[number], unknown>);
+  /** Gives the response back as if nothing had been written, with these headers, unless it was sent. */
+  giveBack(headers: readonly HeaderLine[]): void {
+    if (!this.#beneath.is('headersSent')) this.#reset(200, headers);
+    this.#beneath.bare();
+    this.#listeners.drained();
   }
 
-  #letGo(): void {
-    // Without a property of its own the response has the methods of its class again.
-    for (const name of HELD) Reflect.deleteProperty(this.#response, name);
-    Object.assign(this.#response, this.#own);
+  #reset(status: number, headers: readonly HeaderLine[]): void {
+    this.#refuseSent();
+    const names = byName(headers);
+    for (const name of this.#response.getHeaderNames())
+      if (!names.has(name)) this.#beneath.call('removeHeader', name);
+    for (const [name, values] of names) this.#beneath.call('setHeader', name, values);
+    this.#response.statusCode = status;
+    if (this.#response.statusMessage) this.#response.statusMessage = '';
   }
 
-  #start(): void {
-    if (this.#begun) return;
-    this.#begun = true;
+  /** Something may have answered beneath: a middleware that kept the methods of before. */
+  #refuseSent(): void {
+    if (this.#beneath.is('headersSent')) throw headersSentError('send');
+  }
+
+  #cover(): Cover {
     const response = this.#response;
-    this.#begin({ status: response.statusCode, headers: linesOf(response.getHeaders()), body: this.#body });
+    const header =
+      (name: 'setHeader' | 'appendHeader' | 'removeHeader', verb: string): Method =>
+      (...given) => {
+        if (this.#replaced) return response;
+        if (this.#begun) throw headersSentError(verb);
+        return this.#beneath.call(name, ...given);
+      };
+    const listen =
+      (name: 'on' | 'prependListener'): Method =>
+      (...given) => {
+        const [event, listener] = given as [string, Listener];
+        if (this.#writerDone || !this.#listeners.add(name, event, listener))
+          this.#beneath.call(name, event, listener);
+        return response;
+      };
+    const unlisten: Method = (...given) => {
+      const [event, listener] = given as [string, Listener];
+      this.#listeners.remove(event, listener);
+      this.#beneath.call('removeListener', event, listener);
+      return response;
+    };
+    return {
+      methods: {
+        write: (chunk, ...rest) => this.#write(chunk, rest),
+        end: (...given) => this.#end(given),
+        destroy: (error) => this.#destroy(error as Error | undefined),
+        writeHead: (status, ...rest) => this.#writeHead(status as number, rest),
+        flushHeaders: () => {
+          this.#writeImplicitHead();
+        },
+        setHeader: header('setHeader', 'set'),
+        appendHeader: header('appendHeader', 'append'),
+        removeHeader: header('removeHeader', 'remove'),
+        on: listen('on'),
+        addListener: listen('on'),
+        prependListener: listen('prependListener'),
+        off: unlisten,
+        removeListener: unlisten,
+      },
+      state: (name) => (this.#replaced ? this.#beneath.is(name) : this.#stateOfBody(name)),
+    };
+  }
+
+  #stateOfBody(name: State): boolean {
+    if (name === 'headersSent') return this.#begun || this.#beneath.is(name);
+    if (name === 'closed') return this.#closed && this.#writerDone;
+    return this.#body[name];
+  }
+
+  /** Nothing more comes of the handler. */
+  get #writerDone(): boolean {
+    return this.#replaced || this.#beneath.isBare || this.#body.writableEnded || this.#body.destroyed;
+  }
+
+  /** Who writes, or is about to, hears that the client left when it is done; who only works, at once. */
+  readonly #tellClosed = (): void => {
+    const writing = this.#begun || this.#listeners.attached;
+    if (this.#closed && (this.#writerDone || !writing)) this.#listeners.closed();
+  };
+
+  #writeHead(status: number, rest: readonly unknown[]): ServerResponse {
+    if (this.#replaced) {
+      // Not the handler's: of something beneath that ends the response later than it was told.
+      if (!this.#beneath.is('headersSent')) this.#beneath.call('writeHead', this.#response.statusCode);
+      return this.#response;
+    }
+    if (this.#begun) throw headersSentError('write');
+    checkStatus(status);
+    const [reason] = rest;
+    if (typeof reason === 'string') this.#response.statusMessage = reason;
+    setHeaders(
+      this.#response,
+      rest.find((one) => typeof one === 'object' && one !== null),
+    );
+    this.#response.statusCode = status;
+    this.#begun = true;
+    this.#begin({ status, headers: linesOf(this.#response.getHeaders()), body: this.#body });
+    return this.#response;
+  }
+
+  #writeImplicitHead(): void {
+    // As Node does it, for those that listen for it in `writeHead`.
+    if (!this.#begun) this.#response.writeHead(this.#response.statusCode);
   }
 
   /** False asks the writer to wait for `drain`. What comes after the end is left out. */
-  #take(chunk: unknown, rest: readonly unknown[]): boolean {
-    if (this.#body.writableEnded || this.#body.destroyed) return true;
+  #write(chunk: unknown, rest: readonly unknown[]): boolean {
     const encoding = rest.find((one) => typeof one === 'string') as BufferEncoding | undefined;
     const written = rest.find((one) => typeof one === 'function') as Written | undefined;
+    if (this.#writerDone) {
+      if (written) process.nextTick(written);
+      return true;
+    }
+    this.#writeImplicitHead();
     return this.#body.write(chunk, encoding ?? 'utf8', written);
   }
 
-  #drained(): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        for (const event of ['drain', 'close']) this.#response.removeListener(event, done);
-        resolve();
-      };
-      for (const event of ['drain', 'close']) this.#on(event, done);
-    });
+  #end(given: readonly unknown[]): ServerResponse {
+    if (this.#writerDone) return this.#response;
+    const [chunk, encoding] = given;
+    if (chunk !== undefined && chunk !== null && typeof chunk !== 'function') this.#write(chunk, [encoding]);
+    else this.#writeImplicitHead();
+    const sent = given.find((one) => typeof one === 'function') as Listener | undefined;
+    if (sent) this.#response.once('finish', sent);
+    this.#body.end();
+    process.nextTick(this.#tellClosed);
+    return this.#response;
   }
-}
 
-/** Headers as Node and Fastify give them. */
-export type HeadersSet = Readonly<Record<string, OutgoingHttpHeader | undefined>>;
-
-/** One line for each value. */
-export function linesOf(headers: HeadersSet): HeaderLine[] {
-  return Object.entries(headers).flatMap(([name, value]) =>
-    value === undefined ? [] : [value].flat().map((one): HeaderLine => [name, String(one)]),
-  );
-}
-
-/** As `writeHead` takes them: an object, or names and values in turn. */
-function setHeaders(response: ServerResponse, headers: unknown): void {
-  if (Array.isArray(headers)) {
-    const flat = headers.flat() as string[];
-    for (let at = 0; at + 1 < flat.length; at += 2) response.removeHeader(flat[at] as string);
-    for (let at = 0; at + 1 < flat.length; at += 2)
-      response.appendHeader(flat[at] as string, String(flat[at + 1]));
-    return;
+  #destroy(error: Error | undefined): ServerResponse {
+    if (this.#replaced) return this.#response;
+    const broken = !this.#body.writableEnded;
+    if (broken) this.#destroyBody(error);
+    // A client that sees its connection break may repeat: then the key is to be free.
+    if (!broken || this.#sending) this.#beneath.call('destroy', error);
+    return this.#response;
   }
-  for (const [name, value] of Object.entries((headers ?? {}) as OutgoingHttpHeaders))
-    if (value !== undefined) response.setHeader(name, value);
+
+  #destroyBody(error: Error | undefined): void {
+    const cause = error ?? new Error('the response was destroyed before it ended');
+    this.#broken = { error };
+    this.#breakOff(cause);
+    this.#body.destroy(cause);
+  }
 }

@@ -19,7 +19,7 @@ import type { IdempotencyContext } from './turn.js';
 export function idempotency(broker: Broker, options: IdempotencyOptions<Request>): RequestHandler {
   const exchanges = new Exchanges<Request>(broker, options);
   return (request, response, next) => {
-    void answerOnNode(exchanges, {
+    answerOnNode(exchanges, {
       message: request,
       request,
       response,

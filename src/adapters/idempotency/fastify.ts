@@ -26,7 +26,7 @@ export type IdempotencyHook = (
 export function idempotency(broker: Broker, options: IdempotencyOptions<FastifyRequest>): IdempotencyHook {
   const exchanges = new Exchanges<FastifyRequest>(broker, options);
   return (request, reply, done) => {
-    void answerOnNode(exchanges, {
+    answerOnNode(exchanges, {
       message: request,
       request: request.raw,
       response: reply.raw,
@@ -37,6 +37,10 @@ export function idempotency(broker: Broker, options: IdempotencyOptions<FastifyR
         done(error as Error | undefined);
       },
       headers: () => reply.getHeaders(),
+      restore: (before) => {
+        for (const name of Object.keys(reply.getHeaders())) reply.removeHeader(name);
+        for (const [name, values] of byName(before)) void reply.header(name, values);
+      },
       reply: ({ status, headers, body }) => {
         void reply.code(status);
         for (const [name, values] of byName(headers)) void reply.header(name, values);

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { CapturedResponse, linesOf, type HeadersSet } from './captured-response.js';
+import { CapturedResponse } from './captured-response.js';
 import type { Answer, Exchange, Exchanges } from './exchanges.js';
+import { linesOf, type HeadersSet } from './header-lines.js';
 import { byName, type HeaderLine, type Reply } from './reply.js';
 import type { IdempotencyContext } from './turn.js';
 
@@ -16,6 +17,8 @@ export interface NodeExchange<Message> {
   readonly raw: unknown;
   /** The headers that were set so far, by CORS for one: an answer that takes the place of the handler's has them too. */
   readonly headers: () => HeadersSet;
+  /** Has the framework forget the headers that were set since; these were before. */
+  readonly restore?: (before: readonly HeaderLine[]) => void;
   /** Lets the framework go on to the handler. */
   readonly next: (error?: unknown) => void;
   /** Answers in the framework's own way. */
@@ -29,23 +32,31 @@ export function contextOfMessage(message: object): IdempotencyContext | undefine
   return contexts.get(message);
 }
 
-/** Takes one request through; never rejects. */
-export async function answerOnNode<Message extends object>(
+/** Takes one request through. Never throws: what fails goes to the framework, and where that fails too, the connection is broken. */
+export function answerOnNode<Message extends object>(
+  exchanges: Exchanges<Message>,
+  given: NodeExchange<Message>,
+): void {
+  take(exchanges, given)
+    .catch((error: unknown) => {
+      given.next(error);
+    })
+    .catch(() => {
+      given.response.destroy();
+    });
+}
+
+async function take<Message extends object>(
   exchanges: Exchanges<Message>,
   given: NodeExchange<Message>,
 ): Promise<void> {
   const { message, request, response, target, next } = given;
-  const leaving = new AbortController();
-  const onClose = (): void => {
-    if (!response.writableFinished) leaving.abort(new Error('the client disconnected'));
-  };
-  response.once('close', onClose);
   const exchange: Exchange<Message> = {
     message,
     method: request.method ?? 'GET',
     target,
     keyField: request.headersDistinct['idempotency-key']?.join(', '),
-    disconnected: leaving.signal,
+    disconnected: disconnection(response),
     body: () => Promise.resolve(bytesOf(given)),
   };
   let captured: CapturedResponse | undefined;
@@ -59,19 +70,38 @@ export async function answerOnNode<Message extends object>(
       next();
       return captured.reply;
     });
+    if (answer.kind === 'executed') {
+      await captured?.send(answer.reply);
+      return;
+    }
   } catch (error) {
-    // A handler that broke off its answer has nobody to hear of it but the client.
-    if (captured) response.destroy();
-    else next(error);
+    if (captured?.breakIfBroken()) return;
+    if (captured?.gone && error === exchange.disconnected.reason) return;
+    if (captured) {
+      captured.giveBack(before);
+      given.restore?.(before);
+    }
+    if (response.headersSent && !response.writableEnded) response.destroy();
+    throw error;
+  }
+  if (answer.kind === 'passed') {
+    next();
     return;
   }
-  if (answer.kind === 'passed') next();
-  else if (answer.kind === 'executed') await captured?.send(answer.reply).catch(() => response.destroy());
-  else {
-    const reply = answer.reply as Reply & { readonly body: Uint8Array };
-    if (captured) captured.sendInstead({ ...reply, headers: over(before, reply.headers) });
-    else given.reply(reply);
-  }
+  const reply = answer.reply as Reply & { readonly body: Uint8Array };
+  if (captured) captured.sendInstead({ ...reply, headers: over(before, reply.headers) });
+  else if (!response.destroyed || response.headersSent) given.reply(reply);
+}
+
+/** Aborts when the client is gone before it has its answer. */
+function disconnection(response: ServerResponse): AbortSignal {
+  const leaving = new AbortController();
+  const leave = (): void => {
+    if (!response.writableFinished) leaving.abort(new Error('the client disconnected'));
+  };
+  if (response.destroyed) leave();
+  else response.once('close', leave);
+  return leaving.signal;
 }
 
 /** The second headers, and of the first those that are not among them. */

@@ -5,28 +5,10 @@ import { text } from 'node:stream/consumers';
 import { replyCodec } from '../../../src/adapters/idempotency/index.js';
 import { setup } from '../../helpers/setup.js';
 import { latch } from '../../helpers/until.js';
-import { closeShops, expressShop, fastifyShop, honoShop, type Route, type Shop } from './shops.js';
+import { closeShops, expressShop, fastifyShop, honoShop, postTo as post, type Route } from './shops.js';
 
 const bed = setup();
 afterEach(closeShops);
-
-const post = (
-  shop: Shop,
-  key: string | undefined,
-  body: unknown = { amount: 1200 },
-  more: RequestInit = {},
-) =>
-  fetch(`${shop.base}/payments`, {
-    method: 'POST',
-    body: JSON.stringify(body),
-    ...more,
-    headers: {
-      'content-type': 'application/json',
-      'x-tenant': 'acme',
-      ...(key === undefined ? {} : { 'idempotency-key': key }),
-      ...(more.headers as Record<string, string> | undefined),
-    },
-  });
 
 describe.each([
   ['express', expressShop(bed, 'express')],

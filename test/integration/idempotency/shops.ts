@@ -29,6 +29,27 @@ export type Route = (
 export interface Shop {
   readonly base: string;
 }
+
+/** A POST to a shop. */
+export function postTo(
+  shop: Shop,
+  key: string | undefined,
+  body: unknown = { amount: 1200 },
+  more: RequestInit = {},
+): Promise<Response> {
+  return fetch(`${shop.base}/payments`, {
+    method: 'POST',
+    body: JSON.stringify(body),
+    ...more,
+    headers: {
+      'content-type': 'application/json',
+      'x-tenant': 'acme',
+      ...(key === undefined ? {} : { 'idempotency-key': key }),
+      ...(more.headers as Record<string, string> | undefined),
+    },
+  });
+}
+
 type Options = Omit<IdempotencyOptions<unknown>, 'scope' | 'fingerprint' | 'required'>;
 export type OpenShop = (route: Route, options?: Options) => Promise<Shop>;
 
