@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import type { Broker } from '../../api/broker.js';
+import { FlowInvalidArgumentError } from '../../errors.js';
 import { Exchanges, type Exchange } from './exchanges.js';
 import type { IdempotencyOptions } from './options.js';
 import type { Reply } from './reply.js';
@@ -16,8 +17,9 @@ export interface Idempotency {
   /**
    * Answers a request: runs `handler` for the first with its key, gives the kept answer to repetitions, and a problem
    * (`application/problem+json`) to those that cannot be answered. Resolves once the answer is kept in Redis, so that a repetition finds it. A
-   * client that disconnects changes nothing, unless `abortOnDisconnect`. Rejects with what `handler`, `scope` or `fingerprint` threw;
-   * a key whose handler threw is free again.
+   * client that disconnects changes nothing, unless `abortOnDisconnect`. Rejects with what `handler`, `scope`, `fingerprint` or `storeStatus`
+   * threw; a key whose handler threw is free again. A request whose body was read before, and not from a copy (`request.clone()`), is
+   * refused with `ERR_FLOW_INVALID_ARGUMENT`, and nothing is done.
    *
    * @example
    * const response = await payments.handle(request, async (request, { key }) => Response.json(await charge(await request.json(), key)));
@@ -57,6 +59,10 @@ export function exchangeOf<Message>(message: Message, request: Request, limit: n
     disconnected: request.signal,
     body: async () => {
       if (Number(request.headers.get('content-length') ?? 0) > limit) return 'body_too_large';
+      if (request.bodyUsed || (request.body as ReadableStream | null)?.locked)
+        throw new FlowInvalidArgumentError(
+          'the body of the request was read before it could be compared: idempotency comes first, or what reads before it reads a copy (request.clone())',
+        );
       // A copy is read, and the handler reads the request itself.
       const reader = (request.clone().body as ReadableStream<Uint8Array> | null)?.getReader();
       const chunks: Uint8Array[] = [];
