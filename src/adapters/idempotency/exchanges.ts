@@ -2,14 +2,15 @@ import { createHash } from 'node:crypto';
 import type { Broker } from '../../api/broker.js';
 import type { JoinResult } from '../../api/calls.js';
 import type { Flows } from '../../api/flows.js';
-import { FlowError, FlowInvalidArgumentError } from '../../errors.js';
+import { FlowInvalidArgumentError, isFlowError } from '../../errors.js';
 import type { RunContext } from '../../features/run/plan.js';
+import { AnswerCodec } from './answer-codec.js';
 import { idempotencyFlowId, readKey } from './key.js';
 import { idempotencySettings, type IdempotencyOptions, type IdempotencySettings } from './options.js';
 import { problemReply, Refusal } from './problem.js';
 import { replyCodec } from './reply-codec.js';
 import { HEAD_BYTES, type KeptReply, type Reply } from './reply.js';
-import { NotKept, Turn, Turns, type Execute } from './turn.js';
+import { isNotKept, NotKept, Turn, Turns, type Execute } from './turn.js';
 
 /** A request, of whatever framework. */
 export interface Exchange<Message> {
@@ -46,12 +47,15 @@ export class Exchanges<Message> {
   readonly #settings: IdempotencySettings<Message>;
   readonly #flows: Flows<KeptReply, Compared>;
   readonly #turns: Turns;
+  readonly #codec: AnswerCodec;
 
   constructor(broker: Broker, options: IdempotencyOptions<Message>) {
     const settings = idempotencySettings(options);
     const { ttlMs, timeoutMs, leaseMs, maxAttempts, maxResponseBytes, codec = replyCodec } = settings;
     this.#settings = settings;
     this.#turns = Turns.of(broker);
+    const maxPayloadBytes = maxResponseBytes + HEAD_BYTES + SEAL_BYTES;
+    this.#codec = new AnswerCodec(codec, maxPayloadBytes);
     this.#flows = broker.define<KeptReply, Compared>(settings.type, {
       timeoutMs,
       leaseMs,
@@ -59,8 +63,8 @@ export class Exchanges<Message> {
       retentionMs: ttlMs,
       // A request that was cut off may have taken effect: it is answered as it ended, never begun anew.
       reuse: ['COMPLETED', 'CANCELED', 'TIMED_OUT'],
-      codec,
-      maxPayloadBytes: maxResponseBytes + HEAD_BYTES + SEAL_BYTES,
+      codec: this.#codec,
+      maxPayloadBytes,
     });
   }
 
@@ -84,8 +88,8 @@ export class Exchanges<Message> {
         this.#id(exchange, reading.key),
         this.#fingerprint(exchange),
       ]);
-      const turn = new Turn({ key: reading.key, id }, this.#settings, execute);
-      return await this.#coordinate(id, fingerprint, exchange, turn);
+      const turn = new Turn({ key: reading.key, id }, fingerprint, this.#settings, execute);
+      return await this.#coordinate(id, turn, exchange.disconnected);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       return { kind: 'refused', reply: problemReply(error.problem, documentation, error.more) };
@@ -111,51 +115,56 @@ export class Exchanges<Message> {
     return hash.digest('base64url');
   }
 
-  async #coordinate(
-    id: string,
-    fingerprint: string,
-    exchange: Exchange<Message>,
-    turn: Turn,
-  ): Promise<Answer> {
-    const { whilePending, waitMs, abortOnDisconnect, onUnavailable } = this.#settings;
-    const leaving = new AbortController();
-    const same = `${this.#flows.type} ${id} ${fingerprint}`;
+  async #coordinate(id: string, turn: Turn, disconnected: AbortSignal): Promise<Answer> {
+    const { abortOnDisconnect, onUnavailable } = this.#settings;
+    const { fingerprint, leaving } = turn;
+    const flow = `${this.#flows.type} ${id}`;
     const onJoin = ({ verdict, record }: JoinResult<KeptReply, Compared>): void => {
-      if (record.metadata.fingerprint !== fingerprint) throw new Refusal('key_reused');
-      if (verdict !== 'joined') return;
-      if (whilePending === 'conflict') throw new Refusal('in_progress');
-      turn.limit(waitMs, () => {
-        leaving.abort(new Refusal('in_progress'));
-      });
+      turn.meet(record.metadata.fingerprint, verdict === 'joined');
     };
-    this.#turns.add(same, turn);
     try {
-      const result = await this.#flows.run(id, (context) => this.#run(id, this.#turns.next(same), context), {
-        metadata: { fingerprint },
-        onJoin,
-        onUnavailable: onUnavailable === 'run' ? 'run' : 'throw',
-        signal: abortOnDisconnect ? AbortSignal.any([leaving.signal, exchange.disconnected]) : leaving.signal,
-      });
+      this.#turns.add(flow, turn);
+      const result = await this.#flows.run(
+        id,
+        (context) => this.#run(id, this.#turns.next(flow, fingerprint), context),
+        {
+          metadata: { fingerprint },
+          onJoin,
+          onUnavailable: onUnavailable === 'run' ? 'run' : 'throw',
+          signal: abortOnDisconnect ? AbortSignal.any([leaving, disconnected]) : leaving,
+        },
+      );
+      if (turn.fault) throw turn.fault.error;
       if (turn.reply && result === turn.kept) return { kind: 'executed', reply: turn.reply };
       return replayed(result);
     } catch (error) {
       return answerOf(error, turn);
     } finally {
       turn.stop();
-      this.#turns.remove(same, turn);
+      this.#turns.remove(flow, turn);
     }
   }
 
   /** The handler of `run`: resolves with what is to be kept; rejects with what is only for those who wait now. */
   async #run(id: string, turn: Turn | undefined, context: RunContext): Promise<KeptReply> {
     if (!turn) throw new NotKept(undefined);
+    const { fence, coordinated } = context;
+    if (!coordinated) return this.#turns.beginUncoordinated(`${this.#flows.type} ${id}`, turn, context);
+    let kept: KeptReply;
     try {
-      return await turn.begin(context);
+      kept = await turn.begin(context);
     } catch (error) {
-      const { fence, coordinated } = context;
       // Failed by `run` itself it would stay for `ttlMs`; should this not work, it still is.
-      if (coordinated)
-        await this.#flows.fail(id, error, { fence, retentionMs: SHARED_MS }).catch(() => undefined);
+      await this.#flows.fail(id, error, { fence, retentionMs: SHARED_MS }).catch(() => undefined);
+      throw error;
+    }
+    try {
+      turn.kept = this.#codec.prepare(kept, { type: this.#flows.type, id });
+      return turn.kept;
+    } catch (error) {
+      turn.fault ??= { error };
+      // What was carried out is not to be repeated: a canceled flow stays, a failed one would not.
+      await this.#flows.cancel(id, 'the answer could not be encoded', { fence }).catch(() => undefined);
       throw error;
     }
   }
@@ -169,17 +178,19 @@ function replayed(kept: KeptReply): Answer {
 
 /** What a request gets that waited for an answer that is not kept. */
 function shared({ data }: { readonly data?: KeptReply | undefined }): Answer {
-  if (data) return replayed(data);
-  throw new Refusal('first_request_failed');
+  if (data?.body) return replayed(data);
+  // One that was too large to be kept for them has ended all the same, and its key is free.
+  throw new Refusal('first_request_failed', data && { originalStatus: data.status });
 }
 
 /** What a request gets whose flow did not end with a result. */
 function answerOf(error: unknown, turn: Turn): Answer {
+  if (turn.fault) throw turn.fault.error;
   // What the handler answered is true, whatever became of the flow; its client gets it.
   if (turn.reply) return { kind: 'executed', reply: turn.reply };
   if (turn.thrown) throw turn.thrown.error;
-  if (error instanceof NotKept) return shared(error);
-  if (!(error instanceof FlowError)) throw error;
+  if (isNotKept(error)) return shared(error);
+  if (!isFlowError(error)) throw error;
   switch (error.code) {
     case 'ERR_FLOW_FAILED':
       return shared(error.cause as { readonly data?: KeptReply });

@@ -27,7 +27,10 @@ export interface IdempotencyOptions<Message> {
   readonly maxRequestBytes?: number | undefined;
   /** The largest response body that is kept. The first caller gets a larger one whole, repetitions get 500. Default 1,048,576. */
   readonly maxResponseBytes?: number | undefined;
-  /** Which answers are final, by status. Others are given to who waits, and the key is free again. Default: those below 500. */
+  /**
+   * Which answers are final, by status. Others are given to who waits, and the key is free again. Default: those below 500. If it throws, or
+   * returns anything but true or false, the answer is kept, and the first request fails with that error: what was carried out is not repeated.
+   */
   readonly storeStatus?: ((status: number) => boolean) | undefined;
   /** Keep only these response headers. Default: all but `denyHeaders` and those that `defaultDeniedHeaders` lists. */
   readonly allowHeaders?: readonly string[] | undefined;

@@ -1,4 +1,7 @@
 import type { RunContext } from '../../features/run/plan.js';
+import { FlowInvalidArgumentError } from '../../errors.js';
+import { shown } from '../../options.js';
+import { Refusal } from './problem.js';
 import { keep, type KeepingRules, type KeptReply, type Reply } from './reply.js';
 
 /** What a handler is told about the request that it answers. */
@@ -35,8 +38,15 @@ export class NotKept extends Error {
   }
 }
 
+/** Also of another copy of the package, which joined the same run without Redis. */
+export function isNotKept(error: unknown): error is NotKept {
+  return error instanceof Error && error.name === 'IdempotencyNotKept';
+}
+
 /** What a request's own route says of its answer. */
 export interface TurnRules extends KeepingRules {
+  readonly whilePending: 'wait' | 'conflict';
+  readonly waitMs: number;
   readonly storeStatus: (status: number) => boolean;
 }
 
@@ -48,22 +58,47 @@ export class Turn {
   kept: KeptReply | undefined;
   /** What the handler threw. */
   thrown: { readonly error: unknown } | undefined;
+  /** What the rules of its route threw, once the handler had answered. */
+  fault: { readonly error: unknown } | undefined;
   began = false;
+  readonly fingerprint: string;
   readonly #name: Pick<IdempotencyContext, 'key' | 'id'>;
   readonly #rules: TurnRules;
   readonly #execute: Execute;
+  readonly #leaving = new AbortController();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(name: Pick<IdempotencyContext, 'key' | 'id'>, rules: TurnRules, execute: Execute) {
+  constructor(
+    name: Pick<IdempotencyContext, 'key' | 'id'>,
+    fingerprint: string,
+    rules: TurnRules,
+    execute: Execute,
+  ) {
     this.#name = name;
+    this.fingerprint = fingerprint;
     this.#rules = rules;
     this.#execute = execute;
   }
 
-  /** Its patience as one that only waits; a handler that began is waited for to its end. */
-  limit(ms: number, onPassed: () => void): void {
+  /** Aborts when it waits no longer. */
+  get leaving(): AbortSignal {
+    return this.#leaving.signal;
+  }
+
+  /** Throws what it gets at once, where another request with its key came first; and where it waits, limits that. */
+  meet(fingerprint: string, atWork: boolean): void {
+    if (fingerprint !== this.fingerprint) throw new Refusal('key_reused');
+    if (!atWork) return;
+    if (this.#rules.whilePending === 'conflict') throw new Refusal('in_progress');
+    // Its patience as one that only waits; a handler that began is waited for to its end.
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(onPassed, ms);
+    this.#timer = setTimeout(() => {
+      this.leave(new Refusal('in_progress'));
+    }, this.#rules.waitMs);
+  }
+
+  leave(reason: unknown): void {
+    this.#leaving.abort(reason);
   }
 
   stop(): void {
@@ -80,11 +115,24 @@ export class Turn {
       const { whole, kept } = await keep(answered, this.#rules);
       this.reply = whole;
       this.kept = kept;
-      if (this.#rules.storeStatus(kept.status)) return kept;
     } catch (error) {
       this.thrown = { error };
+      throw new NotKept(undefined);
     }
+    if (this.#isFinal(this.kept.status)) return this.kept;
     throw new NotKept(this.kept);
+  }
+
+  /** A rule that fails must not free the key of what was carried out: the answer is kept, and its own client's request fails. */
+  #isFinal(status: number): boolean {
+    try {
+      const final: unknown = this.#rules.storeStatus(status);
+      if (typeof final === 'boolean') return final;
+      throw new FlowInvalidArgumentError(`storeStatus must return true or false, got ${shown(final)}`);
+    } catch (error) {
+      this.fault = { error };
+      return true;
+    }
   }
 }
 
@@ -96,16 +144,20 @@ const all = new WeakMap<object, Turns>();
  */
 export class Turns {
   readonly #waiting = new Map<string, Set<Turn>>();
+  readonly #uncoordinated = new Map<string, Turn>();
 
-  add(same: string, turn: Turn): void {
-    const turns = this.#waiting.get(same) ?? new Set();
-    this.#waiting.set(same, turns.add(turn));
+  /** Throws where a request that Redis knows nothing of is at work here, and this one is not to wait for it. */
+  add(flow: string, turn: Turn): void {
+    const first = this.#uncoordinated.get(flow);
+    if (first) turn.meet(first.fingerprint, true);
+    const turns = this.#waiting.get(flow) ?? new Set();
+    this.#waiting.set(flow, turns.add(turn));
   }
 
-  remove(same: string, turn: Turn): void {
-    const turns = this.#waiting.get(same);
+  remove(flow: string, turn: Turn): void {
+    const turns = this.#waiting.get(flow);
     turns?.delete(turn);
-    if (turns?.size === 0) this.#waiting.delete(same);
+    if (turns?.size === 0) this.#waiting.delete(flow);
   }
 
   /** Shared by all that is defined on one broker: routes may have settings of their own and share their keys. */
@@ -116,7 +168,25 @@ export class Turns {
   }
 
   /** One whose handler has not begun. */
-  next(same: string): Turn | undefined {
-    return [...(this.#waiting.get(same) ?? [])].find((turn) => !turn.began);
+  next(flow: string, fingerprint: string): Turn | undefined {
+    return [...(this.#waiting.get(flow) ?? [])].find(
+      (turn) => !turn.began && turn.fingerprint === fingerprint,
+    );
+  }
+
+  /** Runs the handler of one without Redis: nobody else than this process tells the others what they join. */
+  async beginUncoordinated(flow: string, turn: Turn, context: RunContext): Promise<KeptReply> {
+    this.#uncoordinated.set(flow, turn);
+    for (const other of this.#waiting.get(flow) ?? [])
+      try {
+        if (other !== turn) other.meet(turn.fingerprint, true);
+      } catch (refusal) {
+        other.leave(refusal);
+      }
+    try {
+      return await turn.begin(context);
+    } finally {
+      if (this.#uncoordinated.get(flow) === turn) this.#uncoordinated.delete(flow);
+    }
   }
 }
