@@ -1,3 +1,4 @@
+import type { Redis } from 'ioredis';
 import type { Line } from './line.js';
 
 /** What came of subscribing to some channels. */
@@ -14,7 +15,7 @@ export interface PubSub {
   /** Never rejects. */
   subscribe(channels: readonly string[]): Promise<Subscribed>;
   unsubscribe(channels: readonly string[]): void;
-  /** Whether ioredis takes the server's own word that channels moved for the answer to something else, on RESP2 (5.x, measured). */
+  /** Whether ioredis may take the server's own word that channels moved for the answer to something else (measured: 5 on RESP2, 6 on RESP3). */
   readonly confusedByMoves: boolean;
   /** The server says that channels moved away: what is under way may never be answered. */
   moved(): void;
@@ -76,10 +77,8 @@ export class ShardedPubSub implements PubSub {
   }
 
   unsubscribe(channels: readonly string[]): void {
-    this.#line.together(() => {
-      for (const channel of channels)
-        this.#line.post((redis) => redis.sunsubscribe(channel)).catch(() => undefined);
-    });
+    for (const channel of channels)
+      this.#line.post((redis) => redis.sunsubscribe(channel)).catch(() => undefined);
   }
 
   moved(): void {
@@ -103,5 +102,15 @@ export class ShardedPubSub implements PubSub {
           done();
         }, done);
     });
+  }
+}
+
+/** What the server and ioredis agreed to speak. */
+export async function protocolOf(redis: Redis): Promise<2 | 3> {
+  try {
+    const hello = (await redis.call('HELLO')) as unknown[];
+    return Number(hello[hello.indexOf('proto') + 1]) === 3 ? 3 : 2;
+  } catch {
+    return 2;
   }
 }

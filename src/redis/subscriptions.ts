@@ -1,7 +1,8 @@
 import type { Redis } from 'ioredis';
+import { Checkpoint } from './checkpoint.js';
 import { ChurnMap } from './churn-map.js';
 import type { Line } from './line.js';
-import type { PubSub } from './pubsub.js';
+import { protocolOf, type PubSub } from './pubsub.js';
 import type { SubscriptionEvents } from './subscription-events.js';
 
 const BATCH = 500;
@@ -20,6 +21,7 @@ export class Subscriptions {
   readonly #commands: Line;
   readonly #pubsub: PubSub;
   readonly #events: SubscriptionEvents;
+  readonly #checkpoint: Checkpoint;
   readonly #counts = new ChurnMap<number>();
   readonly #sent = new Set<string>();
   readonly #refused = new Set<string>();
@@ -39,6 +41,9 @@ export class Subscriptions {
     this.#commands = commands;
     this.#pubsub = pubsub;
     this.#events = events;
+    this.#checkpoint = new Checkpoint(listening, () => {
+      if (this.#joining.length + this.#reads.length > 0) this.#flushSoon();
+    });
     this.#redis.on(pubsub.message, this.#onMessage);
     this.#redis.on('moved', this.#onMoved);
     this.#redis.on('ready', this.#onReady);
@@ -85,11 +90,7 @@ export class Subscriptions {
     if (!this.#sent.has(channel)) return;
     this.#leaving.add(channel);
     if (this.#leaving.size >= LEAVE_AT) this.#leave();
-    else {
-      this.#leaveTimer ??= setTimeout(() => {
-        this.#leave();
-      }, LEAVE_AFTER_MS).unref();
-    }
+    else this.#leaveSoon();
   }
 
   /** Holds these once each, as channels that were heard elsewhere before: tells when they are subscribed. */
@@ -125,6 +126,7 @@ export class Subscriptions {
 
   close(): void {
     clearTimeout(this.#leaveTimer);
+    this.#checkpoint.open();
     this.#epoch++;
     this.#redis.off(this.#pubsub.message, this.#onMessage);
     this.#redis.off('moved', this.#onMoved);
@@ -145,7 +147,7 @@ export class Subscriptions {
     const epoch = ++this.#epoch;
     this.#sent.clear();
     this.#leaving.clear();
-    void this.#negotiated().then((protocol) => {
+    void protocolOf(this.#redis).then((protocol) => {
       if (epoch !== this.#epoch) return undefined;
       this.#protocol = protocol;
       this.#events.up();
@@ -159,23 +161,17 @@ export class Subscriptions {
     this.#sent.clear();
     this.#leaving.clear();
     for (const proceed of this.#unanswered) proceed();
+    this.#checkpoint.open();
     this.#events.down();
   };
-
-  async #negotiated(): Promise<2 | 3> {
-    try {
-      const hello = (await this.#redis.call('HELLO')) as unknown[];
-      return Number(hello[hello.indexOf('proto') + 1]) === 3 ? 3 : 2;
-    } catch {
-      return 2;
-    }
-  }
 
   async #restore(epoch: number): Promise<void> {
     const missing = [...this.#counts.keys()].filter((channel) => !this.#sent.has(channel));
     for (let at = 0; at < missing.length && epoch === this.#epoch; at += BATCH) {
       const batch = missing.slice(at, at + BATCH).filter((channel) => this.#counts.has(channel));
       if (batch.length === 0) continue;
+      await this.#checkpoint.passed();
+      if (epoch !== this.#epoch) return;
       const granted = await this.#subscribe(batch);
       if (granted.length > 0 && epoch === this.#epoch) this.#events.restored(granted);
     }
@@ -191,6 +187,7 @@ export class Subscriptions {
 
   #flush(): void {
     this.#flushing = false;
+    if (this.#checkpoint.shut) return; // it flushes when it opens
     const joining = this.#joining.filter((channel) => this.#counts.has(channel) && !this.#sent.has(channel));
     const reads = this.#reads;
     this.#joining = [];
@@ -231,13 +228,27 @@ export class Subscriptions {
     return granted;
   }
 
+  #leaveSoon(): void {
+    this.#leaveTimer ??= setTimeout(() => {
+      this.#leave();
+    }, LEAVE_AFTER_MS).unref();
+  }
+
   #leave(): void {
     clearTimeout(this.#leaveTimer);
     this.#leaveTimer = undefined;
+    if (this.#checkpoint.shut) {
+      this.#leaveSoon();
+      return;
+    }
     const channels = [...this.#leaving];
     this.#leaving.clear();
     if (this.#protocol === 0 || channels.length === 0) return;
     for (const channel of channels) this.#sent.delete(channel);
-    this.#pubsub.unsubscribe(channels);
+    const checked = this.#protocol === 3 && this.#pubsub.confusedByMoves;
+    this.#listening.together(() => {
+      this.#pubsub.unsubscribe(channels);
+      if (checked) this.#checkpoint.shutBehind();
+    });
   }
 }
