@@ -8,6 +8,7 @@ import {
   reachOf,
   type ConnectionOptions,
 } from './connections.js';
+import { streamOf } from './cork.js';
 import { Line } from './line.js';
 import { isPassing } from './recovery.js';
 import { slotOf } from './slot.js';
@@ -16,8 +17,8 @@ import type { Listening, ListeningEvents, Topology } from './topology.js';
 
 const TICK_MS = 250;
 const AGAIN_MS = 100;
-// How often CLUSTER SLOTS is asked: at most, while a node is not heard, and when all is well.
-const [SOONEST_MS, IMPAIRED_MS, CALM_MS] = [500, 1_000, 5_000];
+// How often CLUSTER SLOTS is asked: at most (with every tick, whatever an answer takes), while a node is not heard, and when all is well.
+const [SOONEST_MS, IMPAIRED_MS, CALM_MS] = [200, 1_000, 5_000];
 // A request that takes longer may be with a server that hangs and was replaced.
 const SLOW_MS = 1_000;
 const SHARDED_SINCE = 7;
@@ -35,6 +36,7 @@ export class ClusterTopology implements Topology {
   #asking: Promise<PublishVerb> | undefined;
   #listening: SpreadListening | undefined;
   #askedAt = -Infinity;
+  #arrangement: string | undefined;
   #wanted = false;
   #moved = false;
 
@@ -45,6 +47,7 @@ export class ClusterTopology implements Topology {
     this.commands = new Line(cluster as unknown as Redis, options.commandTimeoutMs, {
       reach: reachOf(options),
       batches: false,
+      streams: () => cluster.nodes().map(streamOf),
       recovery: (error) => {
         if (!isPassing(error)) return undefined;
         this.#want();
@@ -132,13 +135,16 @@ export class ClusterTopology implements Topology {
 
   readonly #onRefresh = (): void => {
     this.#askedAt = performance.now();
+    const known = new Set(this.#cluster.nodes().map(nameOf));
+    const view = new ClusterView(this.#cluster.slots, known, this.#options.beatChannel);
+    // A master that hangs answers nothing and closes nothing: what it was asked, its successor is asked.
+    if (view.signature !== this.#arrangement) this.commands.repeatOverdue();
+    this.#arrangement = view.signature;
     if (!this.#listening) return;
     if (this.#publish === undefined) {
       void this.publishVerb().then(this.#onRefresh, () => undefined);
       return;
     }
-    const known = new Set(this.#cluster.nodes().map(nameOf));
-    const view = new ClusterView(this.#cluster.slots, known, this.#options.beatChannel);
     const followed = this.#listening.follow(view);
     // A slot that came back before it was seen to leave.
     if (this.#moved && !followed) this.#listening.renew();

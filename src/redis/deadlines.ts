@@ -37,6 +37,12 @@ export class Deadlines {
     return 0;
   }
 
+  /** What was added so long ago or longer expires now. */
+  expireOlder(ms: number): void {
+    clearTimeout(this.#timer);
+    this.#look(performance.now() + this.#limitMs - ms);
+  }
+
   /** What is still under way when everything ends expires now. */
   expireAll(): void {
     clearTimeout(this.#timer);
@@ -53,11 +59,10 @@ export class Deadlines {
     }, ms).unref();
   }
 
-  #look(): void {
-    const now = performance.now();
+  #look(until = performance.now()): void {
     for (
       let first = this.#queue[this.#head];
-      first && (first.done || first.at <= now);
+      first && (first.done || first.at <= until);
       first = this.#queue[this.#head]
     ) {
       this.#head++;
@@ -65,7 +70,7 @@ export class Deadlines {
     }
     this.#compact();
     const next = this.#queue[0];
-    this.#timer = next ? this.#arm(next.at - now) : undefined;
+    this.#timer = next ? this.#arm(next.at - performance.now()) : undefined;
   }
 
   #compact(): void {

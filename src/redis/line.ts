@@ -1,15 +1,11 @@
 import type { Redis } from 'ioredis';
 import type { Argument, Script } from '../contract/scripts.js';
 import { FlowClosedError, FlowUnavailableError } from '../errors.js';
+import { corked, streamOf, type Corkable } from './cork.js';
 import { Deadlines, type Timed } from './deadlines.js';
 import { Held } from './held.js';
 import type { Recovery } from './recovery.js';
 import { ScriptCall, ScriptRunner } from './script-runner.js';
-
-interface Corkable {
-  cork(): void;
-  uncork(): void;
-}
 
 /** Where a line belongs to several servers. */
 export interface LineOptions {
@@ -19,12 +15,16 @@ export interface LineOptions {
   readonly recovery?: Recovery;
   /** Takes what cannot go over this connection while it is down; default: that waits. */
   readonly elsewhere?: Line;
+  /** What it writes to; default: its one connection. */
+  readonly streams?: () => readonly (Corkable | undefined)[];
   /** How long the first connection may take; default: as long as any request. */
   readonly reach?: { readonly withinMs: number; readonly why: () => Error | undefined };
 }
 
 // A master that hangs keeps what it was sent: the one in its place is asked again, and answers as the first would have.
 const REPEAT_MS = 2_000;
+// Who is known to have been replaced is not waited for. An answer under way comes sooner.
+const OVERDUE_MS = 250;
 
 /**
  * One connection, as the rest of the library uses it: what is sent in one tick goes out in one write and in order; nothing is
@@ -38,6 +38,7 @@ export class Line {
   readonly #scripts: ScriptRunner;
   readonly #recovery: Recovery | undefined;
   readonly #elsewhere: Line | undefined;
+  readonly #streams: NonNullable<LineOptions['streams']>;
   readonly #held = new Held();
   #reaching: NodeJS.Timeout | undefined;
   #unreached: Error | undefined;
@@ -49,6 +50,7 @@ export class Line {
     this.redis = redis;
     this.#recovery = options.recovery;
     this.#elsewhere = options.elsewhere;
+    this.#streams = options.streams ?? (() => [streamOf(redis)]);
     this.#timeoutMs = timeoutMs;
     this.#deadlines = new Deadlines(timeoutMs);
     this.#scripts = new ScriptRunner(redis, options.batches ?? true);
@@ -115,6 +117,11 @@ export class Line {
     });
   }
 
+  /** Asks again what has waited for an answer for a while: another server may hold its key now. */
+  repeatOverdue(): void {
+    this.#repeats.expireOlder(OVERDUE_MS);
+  }
+
   /** Sends without a time limit, for what the connection itself repeats until it is answered. */
   post<T>(call: (redis: Redis) => Promise<T>): Promise<T> {
     return call(this.redis);
@@ -122,13 +129,12 @@ export class Line {
 
   /** What is sent meanwhile goes out in one write at the end, scripts last. */
   together(send: () => void): void {
-    const { stream } = this.redis as unknown as { stream?: Partial<Corkable> };
-    stream?.cork?.();
+    const uncork = corked(this.#streams());
     this.#bundling = true;
     send();
     this.#bundling = false;
     this.#scripts.flush();
-    stream?.uncork?.();
+    uncork();
   }
 
   /** Lets go of the connection, which stays as it is; what is under way ends as closed. */
@@ -196,8 +202,7 @@ export class Line {
         },
       };
       const done = (): void => {
-        repeat.done = true;
-        timed.done = true;
+        repeat.done = timed.done = true;
       };
       const succeed = (value: T): void => {
         done();

@@ -14,12 +14,18 @@ export interface RereadEvents {
 // A window, not a rate: a slow server is asked slower, and a hundred processes that reconnect at once cannot drown it.
 const WINDOW = 256;
 
+// Thousands at once would hold up what else this process is told meanwhile: so many in one turn of its event loop.
+const TURN = 32;
+
 // A server that answered so lately answers still.
 const FRESH_MS = 500;
 
 interface Lane {
   readonly queue: Map<Watch, Cause>;
   underWay: number;
+  /** How many were sent in this turn of the event loop, and whether its end is awaited. */
+  turn: number;
+  turning: boolean;
   answeredAt: number;
 }
 
@@ -70,18 +76,33 @@ export class Rereads {
   #laneOf(watch: Watch): Lane {
     const name = this.#events.laneOf(watch);
     let lane = this.#lanes.get(name);
-    if (!lane) this.#lanes.set(name, (lane = { queue: new Map(), underWay: 0, answeredAt: -Infinity }));
+    if (!lane) {
+      lane = { queue: new Map(), underWay: 0, turn: 0, turning: false, answeredAt: -Infinity };
+      this.#lanes.set(name, lane);
+    }
     return lane;
   }
 
   #pump(lane: Lane): void {
     for (const [watch, cause] of lane.queue) {
-      if (lane.underWay >= WINDOW) return;
+      if (lane.underWay >= WINDOW || lane.turn >= TURN) return;
       lane.queue.delete(watch);
       lane.underWay++;
+      lane.turn++;
+      this.#turn(lane);
       void this.#read(lane, watch, cause);
     }
     if (this.#idle.length > 0 && !this.#busy) for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  #turn(lane: Lane): void {
+    if (lane.turning) return;
+    lane.turning = true;
+    setImmediate(() => {
+      lane.turning = false;
+      lane.turn = 0;
+      this.#pump(lane);
+    });
   }
 
   #repeat(watch: Watch): void {

@@ -95,3 +95,19 @@ it('expires everything at once when all ends, and nothing twice', () => {
   jest.runAllTimers();
   expect(expired).toEqual(['b', 'c']);
 });
+
+it('expires on demand what was added long enough ago, and the rest in its own time', () => {
+  const { deadlines, expired, add } = bed();
+  add('a');
+  add('done').done = true;
+  jest.advanceTimersByTime(30);
+  add('b');
+  jest.advanceTimersByTime(10);
+  deadlines.expireOlder(40);
+  expect(expired).toEqual(['a']);
+  deadlines.expireOlder(40);
+  jest.advanceTimersByTime(89);
+  expect(expired).toEqual(['a']);
+  jest.advanceTimersByTime(1);
+  expect(expired).toEqual(['a', 'b']);
+});

@@ -45,9 +45,24 @@ it('reads and tells what it found, and why it looked', async () => {
   expect(seen).toEqual(['a poll']);
 });
 
-it('reads once for any number of requests before the read began', () => {
+const turns = async (): Promise<void> => {
+  for (let at = 0; at < 10; at++) await settle();
+};
+
+it('sends so many in a turn of the event loop, and the rest in the next ones', async () => {
+  const { rereads, reads, watch } = bed();
+  for (let at = 0; at < 100; at++) rereads.request(watch(`w${String(at)}`), 'poll');
+  expect(reads).toHaveLength(32);
+  await settle();
+  expect(reads).toHaveLength(64);
+  await turns();
+  expect(reads).toHaveLength(100);
+});
+
+it('reads once for any number of requests before the read began', async () => {
   const { rereads, reads, watch } = bed();
   for (let at = 0; at < 256; at++) rereads.request(watch(`w${String(at)}`), 'poll');
+  await turns();
   const late = watch('late');
   for (let at = 0; at < 5; at++) rereads.request(late, 'message');
   expect(reads).toHaveLength(256);
@@ -80,6 +95,7 @@ it('does not read again what nobody waits for any more', async () => {
 it('has at most 256 reads under way, and begins the next as each is answered', async () => {
   const { rereads, reads, watch, answer } = bed();
   for (let at = 0; at < 300; at++) rereads.request(watch(String(at)), 'restored');
+  await turns();
   expect(reads).toHaveLength(256);
   await answer('7');
   expect(reads).toHaveLength(257);
@@ -90,6 +106,7 @@ it('has at most 256 reads under way, and begins the next as each is answered', a
 it('drops what is queued for a watch that is gone', async () => {
   const { rereads, reads, watch, answer } = bed();
   for (let at = 0; at < 256; at++) rereads.request(watch(String(at)), 'poll');
+  await turns();
   const gone = watch('gone');
   rereads.request(gone, 'poll');
   rereads.drop(gone);
