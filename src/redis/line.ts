@@ -201,12 +201,9 @@ export class Line {
           this.#repeats.add(repeat);
         },
       };
-      const done = (): void => {
-        repeat.done = timed.done = true;
-      };
+      const done = (): boolean => (repeat.done = timed.done = true);
       const succeed = (value: T): void => {
-        done();
-        resolve(value);
+        if (done()) resolve(value);
       };
       const fail = (error: unknown): void => {
         if (timed.done) return;

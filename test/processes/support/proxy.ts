@@ -118,7 +118,7 @@ export class Proxy {
       client.on('data', (bytes) => server.write(bytes));
       const split = frames();
       let held = 0;
-      let before = Promise.resolve();
+      let before: Promise<unknown> = Promise.resolve();
       server.on('data', (bytes) => {
         const passing = split(bytes).filter((frame) => !this.#swallows(frame));
         const pass = (): void => {
@@ -129,13 +129,11 @@ export class Proxy {
           pass();
           return;
         }
-        held++; // what comes behind must not overtake
-        before = before
-          .then(() => delay(ms))
-          .then(() => {
-            held--;
-            pass();
-          });
+        held++; // what comes behind must not overtake, and need not wait twice
+        before = Promise.all([before, delay(ms)]).then(() => {
+          held--;
+          pass();
+        });
       });
     });
   }
