@@ -64,6 +64,12 @@ function faultsOf(nodes: RedisCluster): Record<string, Inflict> {
       await delay(means.random.between(100, 1_000));
       await master.resume();
     },
+    'replica-lag': async (means) => {
+      const replica = await nodes.replicaOf(await anyMaster(means));
+      await replica.pause();
+      await delay(means.random.between(100, 1_200));
+      await replica.resume();
+    },
     'kill-connections': async ({ random }) => {
       const { port } = random.pick(nodes.servers);
       for (const type of ['normal', 'pubsub'] as const) await ask(port, 'CLIENT', 'KILL', 'TYPE', type);

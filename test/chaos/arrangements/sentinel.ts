@@ -71,6 +71,14 @@ function faultsOf(group: RedisSentinel): Record<string, Inflict> {
       await delay(random.between(100, 600));
       await master.resume();
     },
+    // What it was not sent in time it says late, or never: the others must be enough.
+    'replica-lag': async ({ random }) => {
+      const master = await group.master();
+      const replica = random.pick(group.servers.filter((server) => server !== master));
+      await replica.pause();
+      await delay(random.between(100, 900));
+      await replica.resume();
+    },
     'kill-connections': async ({ random }) => {
       const { port } = random.pick(group.servers);
       for (const type of ['normal', 'pubsub'] as const) await ask(port, 'CLIENT', 'KILL', 'TYPE', type);
