@@ -128,6 +128,20 @@ export interface RunConfig {
   readonly seededBug?: string;
 }
 
+/** What a process holds while nothing is under way, after a garbage collection. */
+export interface Sample {
+  readonly at: number;
+  /** Bytes. */
+  readonly heap: number;
+  readonly rss: number;
+  /** As process.getActiveResourcesInfo() counts them. */
+  readonly resources: number;
+  readonly sockets: number;
+}
+
+/** What a process is told: to act until then, and to write on in another file; or to come to its end. */
+export type Order = { readonly untilNs: number; readonly next?: string } | { readonly end: true };
+
 export const TYPE = 'chaos';
 export const PREFIX = 'chaos';
 

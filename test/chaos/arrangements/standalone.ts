@@ -6,13 +6,19 @@ import { leftoversOn } from './leftovers.js';
 
 const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always'];
 const PROXIED = ['delay', 'drop', 'drop-messages', 'half-open', 'reset'];
+/** What one server can suffer one after the other; `mixed` arranges for all of them. */
+export const MIXED = ['kill-restart-empty', 'stop-server', 'kill-connections', ...PROXIED];
 
 /** One server, with a TCP proxy before it where the fault is one of the network. */
 export async function standalone(fault: string): Promise<Arrangement> {
   const server = await startRedis({ args: fault === 'kill-restart-aof' ? DURABLE : [] });
-  const proxy = PROXIED.includes(fault) ? await Proxy.start(server.port) : undefined;
+  const proxy = fault === 'mixed' || PROXIED.includes(fault) ? await Proxy.start(server.port) : undefined;
   let healing = false;
-  const faults = { ...serverFaults(server), ...(proxy && networkFaults(proxy, () => healing)) };
+  const begin = (): (() => boolean) => {
+    healing = false;
+    return () => healing;
+  };
+  const faults = { ...serverFaults(server), ...(proxy && networkFaults(proxy, begin)) };
   return {
     redis: proxy?.url ?? server.url,
     faults,
@@ -58,7 +64,7 @@ function serverFaults(server: RedisServer): Record<string, Inflict> {
   };
 }
 
-function networkFaults(proxy: Proxy, healing: () => boolean): Record<string, Inflict> {
+function networkFaults(proxy: Proxy, begin: () => () => boolean): Record<string, Inflict> {
   return {
     delay: async ({ random }) => {
       const most = random.between(20, 200);
@@ -79,6 +85,7 @@ function networkFaults(proxy: Proxy, healing: () => boolean): Record<string, Inf
       proxy.swallowing = false;
     },
     'half-open': async ({ random }) => {
+      const healing = begin();
       proxy.orphan(() => random.chance(0.5));
       while (proxy.orphans > 0 && !healing()) await delay(20);
     },

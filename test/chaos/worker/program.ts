@@ -1,14 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createBroker, type BrokerOptions } from '../../../src/index.js';
-import { BROKER, LONGEST_TIMEOUT_MS, RETENTION, TYPE, type RunConfig } from '../entries.js';
+import { BROKER, LONGEST_TIMEOUT_MS, RETENTION, TYPE, type Order, type RunConfig } from '../entries.js';
 import { recordConnects } from './connects.js';
 import { Recorder } from './recorder.js';
+import { sample } from './sample.js';
 import { recordScripts } from './scripts.js';
 import { plant } from './seeded-bugs.js';
 import { Actor, Shared } from './workload.js';
 
 // One process of an application under chaos: it does as it pleases until it is told to stop, and writes down what came of it.
 const WIND_UP_AFTER_MS = 300;
+const REST_MS = 2_000; // names are not used again, and what closes has closed
 const config = JSON.parse(process.argv[2] ?? '{}') as RunConfig;
 const recorder = new Recorder(config.file, BigInt(config.zero));
 
@@ -43,15 +45,32 @@ async function play(untilNs: number): Promise<void> {
   await actors[0]?.windUp();
   await acting;
   await actors[0]?.windUp();
+}
+
+function wroteAll(): void {
   const { missedWakes, reconnects } = broker.stats();
-  await broker.close();
   recorder.write({ kind: 'ended', at: recorder.now(), missedWakes, reconnects });
+}
+
+async function end(): Promise<void> {
+  await broker.close();
+  wroteAll();
   recorder.close();
   process.removeAllListeners('message');
   process.disconnect(); // from here on nothing but the library could keep this process alive
 }
 
-process.on('message', ({ untilNs }: { untilNs: number }) => {
-  play(untilNs).catch(die);
+async function obey(order: Order): Promise<void> {
+  if ('end' in order) return end();
+  await play(order.untilNs);
+  if (order.next === undefined) return end();
+  wroteAll();
+  recorder.turnTo(order.next);
+  await delay(REST_MS);
+  process.send?.(sample(recorder.now()));
+}
+
+process.on('message', (order: Order) => {
+  obey(order).catch(die);
 });
 process.send?.('ready');

@@ -7,7 +7,7 @@ const STOOD_MS = 60;
 
 /** Writes a process's history. What is not yet in the file when the process ends is written then. */
 export class Recorder {
-  readonly #file: number;
+  #file: number;
   readonly #zero: bigint;
   #lines: string[] = [];
   #open = true;
@@ -34,6 +34,13 @@ export class Recorder {
     if (!this.#open || this.#lines.length === 0) return;
     writeSync(this.#file, `${this.#lines.join('\n')}\n`);
     this.#lines = [];
+  }
+
+  /** What is written from now on goes to another file. */
+  turnTo(file: string): void {
+    this.flush();
+    closeSync(this.#file);
+    this.#file = openSync(file, 'a');
   }
 
   close(): void {
