@@ -45,10 +45,18 @@ export interface Played extends Findings {
 
 const ENDING_MS = LONGEST_TIMEOUT_MS + 8_000;
 
-/** One run: processes that do as they please, a nemesis that hurts them and their servers, and then the checker. */
+/** Starts the servers of a topology, ready for a fault. */
+export async function arrange(topology: string, fault: string): Promise<Arrangement> {
+  const known = ARRANGE[topology];
+  if (!known) throw new Error(`there is no topology ${topology}; there are ${TOPOLOGIES.join(', ')}`);
+  return known(fault);
+}
+
+/** One run: processes that do as they please, a nemesis that hurts them and their servers, and then the checker. On servers of the caller's, if there are. */
 export async function play(
   options: PlayOptions,
   porcupine: { readonly file: string } | { readonly why: string },
+  lent?: Arrangement,
 ): Promise<Played> {
   const {
     topology,
@@ -61,10 +69,8 @@ export async function play(
     names = 40,
     seededBug,
   } = options;
-  const arrange = ARRANGE[topology];
-  if (!arrange) throw new Error(`there is no topology ${topology}; there are ${TOPOLOGIES.join(', ')}`);
   const folder = await mkdtemp(join(tmpdir(), 'flowbroker-chaos-'));
-  const arrangement = await arrange(fault);
+  const arrangement = lent ?? (await arrange(topology, fault));
   const zero = process.hrtime.bigint();
   const now = (): number => Number(process.hrtime.bigint() - zero);
   const wallZero = Date.now();
@@ -99,7 +105,7 @@ export async function play(
   } finally {
     for (const worker of workers) worker.kill('SIGKILL');
     await Promise.all(exits);
-    await arrangement.close();
+    if (!lent) await arrangement.close();
     if (clean || seededBug !== undefined) await rm(folder, { recursive: true, force: true });
   }
 }

@@ -195,7 +195,8 @@ export class Actor {
 
   #name(): string {
     const shift = Math.floor(this.#recorder.now() / SHIFT_NS) - (this.#random.chance(0.1) ? 1 : 0);
-    return `${String(Math.max(0, shift))}-${String(this.#random.between(1, this.#config.names))}`;
+    const { seed, names } = this.#config; // runs one after the other on the same servers share no name
+    return `${String(seed)}.${String(Math.max(0, shift))}-${String(this.#random.between(1, names))}`;
   }
 
   /** Mostly none, else one that was seen: the flow's own, or one that is gone. */
