@@ -14,11 +14,11 @@ const base = {
 // The sources name their imports as ESM wants them: './x.js' for x.ts.
 const extensions = { '^(\\.{1,2}/.*)\\.js$': '$1' };
 
-function project(displayName, folders, moduleNameMapper = {}) {
+function project(displayName, folders, moduleNameMapper = {}, files = '*') {
   return {
     ...base,
     displayName,
-    testMatch: folders.map((folder) => `<rootDir>/test/${folder}/**/*.test.ts`),
+    testMatch: folders.map((folder) => `<rootDir>/test/${folder}/**/${files}.test.ts`),
     moduleNameMapper: { ...extensions, ...moduleNameMapper },
   };
 }
@@ -33,6 +33,8 @@ module.exports = {
     project('integration-ioredis5', ['integration'], { '^ioredis$': 'ioredis5' }),
     project('processes', ['processes']),
     project('topologies', ['topologies']),
+    // Without RESP3 a Cluster is heard in another way; the rest is as in the integration tests.
+    project('topologies-ioredis5', ['topologies'], { '^ioredis$': 'ioredis5' }, 'cluster*'),
     project('chaos', ['chaos']),
     project('package', ['package']),
     project('languages', ['languages']),
