@@ -41,9 +41,7 @@ export class Subscriptions {
     this.#commands = commands;
     this.#pubsub = pubsub;
     this.#events = events;
-    this.#checkpoint = new Checkpoint(listening, () => {
-      if (this.#joining.length + this.#reads.length > 0) this.#flushSoon();
-    });
+    this.#checkpoint = new Checkpoint(listening, () => this.#flushSoon());
     this.#redis.on(pubsub.message, this.#onMessage);
     this.#redis.on('moved', this.#onMoved);
     this.#redis.on('ready', this.#onReady);
@@ -229,9 +227,7 @@ export class Subscriptions {
   }
 
   #leaveSoon(): void {
-    this.#leaveTimer ??= setTimeout(() => {
-      this.#leave();
-    }, LEAVE_AFTER_MS).unref();
+    this.#leaveTimer ??= setTimeout(() => this.#leave(), LEAVE_AFTER_MS).unref();
   }
 
   #leave(): void {
