@@ -24,7 +24,7 @@ export function fencesHold({ scripts }: History, settlements: ReadonlyMap<string
     }
   }
   for (const { name, request, fence, shown, replace, fate } of settlements.values())
-    if (fate === 'applied' && !replace && fence !== undefined && shown !== fence)
+    if (fate === 'applied' && !replace && shown !== undefined && fence !== undefined && shown !== fence)
       found.push(`${name}: ${request} committed with fence ${String(fence)} what had fence ${String(shown)}`);
   return found;
 }

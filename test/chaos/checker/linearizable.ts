@@ -11,6 +11,7 @@ import { nameOf, type History, type ScriptCall } from './history.js';
 import { REPEATABLE_NS } from './settlements.js';
 
 const SOURCE = join(__dirname, '..', 'porcupine');
+const OVERDUE_NS = 250e6; // the library asks again when the arrangement changed, which it may learn long after
 const BUILD_MS = 180_000;
 
 /** What porcupine made of the histories of all keys. */
@@ -124,5 +125,6 @@ function lineOf({ process, at, returned, verb, values, reply }: ScriptCall, Mayb
  */
 function mayHaveRunTwice({ verb, at, returned = Infinity }: ScriptCall, { deeds }: History): boolean {
   if (verb === 'read' || returned - at < REPEATABLE_NS) return false;
+  if (returned - at > OVERDUE_NS) return true;
   return deeds.some(({ from, end = Infinity }) => from < returned && at < end + REPEATABLE_NS);
 }

@@ -10,7 +10,7 @@ function doubleSettlements(settlements: Iterable<Settlement>): string[] {
   const found: string[] = [];
   const first = new Map<string, Settlement>();
   for (const settlement of settlements) {
-    if (settlement.fate !== 'applied' || settlement.replace) continue;
+    if (settlement.fate !== 'applied' || settlement.replace || settlement.origin === undefined) continue;
     const flow = `${settlement.name} ${String(settlement.origin)}`;
     const other = first.get(flow);
     if (other) found.push(`flow ${flow} was settled twice: by ${other.request} and by ${settlement.request}`);

@@ -35,8 +35,11 @@ export function settlementsOf({ scripts }: History): Map<string, Settlement> {
     if (applied) {
       settlement.fate = 'applied';
       settlement.appliedAt = Math.min(settlement.appliedAt ?? Infinity, call.returned ?? Infinity);
-      settlement.origin = call.record?.origin;
-      settlement.shown = call.record?.fence;
+      // A request that ran again may be shown the flow in its flow's place, which remembers it.
+      if (call.record && (call.verdict === 'applied' || call.record.settledBy === request)) {
+        settlement.origin = call.record.origin;
+        settlement.shown = call.record.fence;
+      }
     } else if (call.verdict === undefined && settlement.fate === 'refused') settlement.fate = 'unknown';
     if ((call.returned ?? Infinity) - call.at > REPEATABLE_NS) settlement.repeatable = true;
   }
