@@ -127,13 +127,14 @@ export class Line {
     return call(this.redis);
   }
 
-  /** What is sent meanwhile goes out in one write at the end, scripts last. */
-  together(send: () => void): void {
+  /** What is sent meanwhile goes out in one write at the end: scripts after the rest, and `last` after those. */
+  together(send: () => void, last?: () => void): void {
     const uncork = corked(this.#streams());
     this.#bundling = true;
     send();
     this.#bundling = false;
     this.#scripts.flush();
+    last?.();
     uncork();
   }
 
@@ -244,7 +245,6 @@ export class Line {
 
   readonly #endTick = (): void => {
     this.#inTick = false;
-    if (this.#scripts.size > 1) this.together(() => undefined);
-    else this.#scripts.flush();
+    if (this.#scripts.size > 0) this.together(() => undefined);
   };
 }

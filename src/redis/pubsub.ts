@@ -15,6 +15,8 @@ export interface PubSub {
   /** Never rejects. */
   subscribe(channels: readonly string[]): Promise<Subscribed>;
   unsubscribe(channels: readonly string[]): void;
+  /** When to let go of channels that nobody holds: so many along with what is sent anyway, so many at once, or after so long. */
+  readonly leaving: { readonly along: number; readonly most: number; readonly afterMs: number };
   /** Whether ioredis may take the server's own word that channels moved for the answer to something else (measured: 5 on RESP2, 6 on RESP3). */
   readonly confusedByMoves: boolean;
   /** The server says that channels moved away: what is under way may never be answered. */
@@ -24,6 +26,7 @@ export interface PubSub {
 /** Channels that every server of the group hears. */
 export class PlainPubSub implements PubSub {
   readonly message = 'messageBuffer';
+  readonly leaving = { along: 4, most: 256, afterMs: 10 };
   readonly confusedByMoves = false;
   readonly #line: Line;
 
@@ -53,6 +56,8 @@ export class PlainPubSub implements PubSub {
 /** Channels that live on one shard of a Cluster. */
 export class ShardedPubSub implements PubSub {
   readonly message = 'smessageBuffer';
+  // One that coincides with a slot's move costs the connection, and each holds up what is sent behind: seldom, then, and many.
+  readonly leaving = { along: Infinity, most: 1_024, afterMs: 1_000 };
   readonly confusedByMoves = true;
   readonly #line: Line;
   readonly #underWay = new Set<() => void>();

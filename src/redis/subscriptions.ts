@@ -6,9 +6,6 @@ import { protocolOf, type PubSub } from './pubsub.js';
 import type { SubscriptionEvents } from './subscription-events.js';
 
 const BATCH = 500;
-const LEAVE_AT = 256;
-const LEAVE_ALONG = 4;
-const LEAVE_AFTER_MS = 10;
 
 /**
  * Ref-counted subscriptions on one listening connection. All that are wanted in a tick go as one SUBSCRIBE, those no
@@ -69,7 +66,7 @@ export class Subscriptions {
 
   /** Runs the read behind the subscriptions held so far: what is published after it ran is heard. */
   read(read: (line: Line) => void): void {
-    if (!this.#flushing && this.#protocol === 3) {
+    if (!this.#flushing && this.#protocol === 3 && !this.#checkpoint.shut) {
       read(this.#listening); // what it needs was sent before
       return;
     }
@@ -87,7 +84,7 @@ export class Subscriptions {
     this.#refused.delete(channel);
     if (!this.#sent.has(channel)) return;
     this.#leaving.add(channel);
-    if (this.#leaving.size >= LEAVE_AT) this.#leave();
+    if (this.#leaving.size >= this.#pubsub.leaving.most) this.#leave();
     else this.#leaveSoon();
   }
 
@@ -194,11 +191,13 @@ export class Subscriptions {
       for (const read of reads) read(this.#commands);
       return;
     }
-    this.#listening.together(() => {
+    const send = (): void => {
       if (joining.length > 0) this.#answered = this.#subscribe(joining);
       if (this.#protocol === 3) for (const read of reads) read(this.#listening);
       else if (reads.length > 0) this.#readWhenAnswered(reads);
-      if (this.#leaving.size >= LEAVE_ALONG) this.#leave();
+    };
+    this.#listening.together(send, () => {
+      if (this.#leaving.size >= this.#pubsub.leaving.along) this.#leave();
     });
   }
 
@@ -227,7 +226,7 @@ export class Subscriptions {
   }
 
   #leaveSoon(): void {
-    this.#leaveTimer ??= setTimeout(() => this.#leave(), LEAVE_AFTER_MS).unref();
+    this.#leaveTimer ??= setTimeout(() => this.#leave(), this.#pubsub.leaving.afterMs).unref();
   }
 
   #leave(): void {
