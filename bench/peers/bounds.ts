@@ -4,6 +4,8 @@ import { Lookup, type Results } from './results.js';
 const FLOW = 'flowbroker';
 const PER_PROCESS = ['bentocache', 'async-cache-dedupe', 'cacheable'];
 const IDLE = 100_000;
+// Sixteen processes on fewer cores are switched between: that is the machine's part, which the floor shows as well.
+const LINEAR = 1.1;
 const IDEAL_MS = 200;
 
 /** What must hold, beside what was measured; what was not measured is left out. */
@@ -109,7 +111,7 @@ export function bounds(results: Results): Figure[] {
       `growth: ${name}`,
       '',
       'most',
-      1.05,
+      LINEAR,
       had.slope('growth', figure, FLOW),
       'the power with which it grows; 1 is linear',
     );
