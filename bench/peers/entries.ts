@@ -141,11 +141,11 @@ export const ENTRIES: readonly Entry[] = [
       'cost and growth are figures of one runtime: a JVM’s heap and CPU say nothing about its waiters beside Node’s',
   },
   {
-    name: 'rueidis',
-    packages: ['github.com/redis/rueidis/rueidislock', 'github.com/redis/rueidis/rueidisaside'],
+    name: 'rueidislock',
+    packages: ['github.com/redis/rueidis'],
     runs: 'go',
-    what: 'rueidisaside.Get; rueidislock, woken by client-side caching',
+    what: 'WithContext, woken by client-side caching, around a cached read',
     works: LOCKS,
-    whyNotMore: `${NO_WAITING}; its cache-aside gives what the asker itself made`,
+    whyNotMore: NO_WAITING,
   },
 ];

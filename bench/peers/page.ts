@@ -40,7 +40,7 @@ export function readmeOf(results: Results): string {
 
 /** Puts what the figures make between its marks. */
 export function between(page: string, made: string): string {
-  const [begin, end] = ['<!-- figures: written by npm run bench:peers -->', '<!-- end of figures -->'];
+  const [begin, end] = ['<!-- figures: written by the bench -->', '<!-- end of figures -->'];
   const [from, to] = [page.indexOf(begin), page.indexOf(end)];
   if (from < 0 || to < from) throw new Error('the page has no place for the figures');
   return `${page.slice(0, from)}${begin}\n\n${made}\n\n${page.slice(to)}`;
@@ -105,7 +105,7 @@ function versions({ versions: had }: Results): string {
   return `### Who takes part, and in what\n\n${markdown({ columns, rows })}`;
 }
 
-function markdown({ columns, rows }: Pick<Table, 'columns' | 'rows'>): string {
+export function markdown({ columns, rows }: Pick<Table, 'columns' | 'rows'>): string {
   const line = (cells: readonly string[]): string =>
     `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
   const numbers = columns.map((_, at) => rows.every((cells) => /^[\d.,–]*$/.test(cells[at] ?? '')));
