@@ -58,7 +58,7 @@ export function prepareOther(runs: 'java' | 'go'): boolean {
     return false;
   }
   if (runs === 'go') run('go', ['build', '-o', GO, '.'], join(__dirname, 'go'));
-  else run('mvn', ['-q', '-B', '--no-transfer-progress', 'package'], JAVA);
+  else run('mvn', ['-q', '-B', '-Dstyle.color=never', '--no-transfer-progress', 'package'], JAVA);
   return true;
 }
 
