@@ -147,6 +147,30 @@ describe('outcomes', () => {
     );
   });
 
+  it('allows a deletion that a server did and forgot with its data', async () => {
+    const forgotten = completed()
+      .script(22, 'delete', ['r3'], 900, ['not_found', '1 900'])
+      .operation(2, waiting, { at: 30, error: 'ERR_FLOW_DELETED' });
+    await holds(forgotten);
+  });
+
+  it('allows that a flow is gone since the one in its place has expired', async () => {
+    const settling = ['r5', 'COMPLETED', '"v5"', 8192, 'retentionMs', 800] as const;
+    const expired = completed()
+      .script(40, 'create', ['r4', 10_000, '""', 'reuse', 'FAILED'], 41, [
+        'created',
+        head(40, 'PENDING', { fence: 2 }),
+        '""',
+      ])
+      .script(50, 'settle', [...settling], 51, [
+        'applied',
+        head(50, 'COMPLETED', { fence: 2, settled: 50, by: 'r5' }),
+        '""',
+      ])
+      .operation(2, waiting, { at: 900, error: 'ERR_FLOW_DELETED' });
+    await holds(expired);
+  });
+
   it('finds a waiter who slept on after his flow was settled', async () => {
     const [promise, way] = await broken(completed().operation(2, waiting, { at: 2_000, value: 'v1' }));
     expect([promise, way]).toEqual([

@@ -1,7 +1,7 @@
 import { RETENTION } from '../entries.js';
 import { nameOf, type History, type Operation, type ScriptCall } from './history.js';
 import type { Outages } from './outages.js';
-import type { Settlement } from './settlements.js';
+import { REPEATABLE_NS, type Settlement } from './settlements.js';
 import { SharedRuns } from './shared-runs.js';
 
 const STATUS_TOLD: Readonly<Record<string, string>> = {
@@ -155,24 +155,32 @@ class Evidence {
   #wronglyDeleted(wait: Operation): string | undefined {
     const end = wait.ended!.at;
     const calls = this.#calls.get(wait.name) ?? [];
+    // A server that lost its data knows of no delete that it did before: its repetition finds nothing.
     const deleted = calls.some(
-      ({ verb, at, verdict, refused }) =>
-        verb === 'delete' && at < end && (verdict === 'deleted' || (verdict === undefined && !refused)),
+      ({ verb, at, verdict, refused, returned = Infinity }) =>
+        verb === 'delete' &&
+        at < end &&
+        (verdict === 'deleted' ||
+          (verdict === undefined && !refused) ||
+          (verdict === 'not_found' && returned - at > REPEATABLE_NS)),
     );
     if (deleted || this.#forgot.some(({ from }) => from < end)) return undefined;
     const gone = this.#goneAt(wait);
     return gone <= end ? undefined : 'it was told DELETED, and nobody deleted it';
   }
 
-  /** The earliest moment at which the record of the wait's flow can have expired, however it was settled. */
+  /** The earliest moment at which the record of the wait's flow, or of one in its place, can have expired, however it was settled. */
   #goneAt({ name, origin, deadlineAt }: Operation): number {
     const shortest = Math.min(RETENTION.completed, RETENTION.failed, RETENTION.canceled);
     const unproved = [...this.#byValue.values()].filter((one) => one.name === name && one.fate === 'unknown');
-    const settled = [...(this.#byFlow.get(`${name} ${String(origin)}`) ?? []), ...unproved];
+    const applied = [...this.#byValue.values()].filter(
+      (one) => one.name === name && one.fate === 'applied' && (one.origin ?? Infinity) >= origin!,
+    );
+    const settled = [...applied, ...unproved];
     const kept = settled.map(({ from, retentionMs }) => from + (retentionMs ?? shortest) * 1e6);
     const ownerLost = this.#calls
       .get(name)
-      ?.filter(({ record }) => record && record.origin === origin && record.settledBy === 'owner_lost')
+      ?.filter(({ record }) => record && record.origin >= origin! && record.settledBy === 'owner_lost')
       .map(({ at }) => at + shortest * 1e6);
     const deadline = deadlineAt === undefined ? Infinity : (deadlineAt - this.#wallZero) * 1e6;
     return Math.min(...kept, ...(ownerLost ?? []), deadline + RETENTION.timedOut * 1e6);
