@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import type { LeavingLimits } from './leaving.js';
 import type { Line } from './line.js';
 
 /** What came of subscribing to some channels. */
@@ -15,8 +16,7 @@ export interface PubSub {
   /** Never rejects. */
   subscribe(channels: readonly string[]): Promise<Subscribed>;
   unsubscribe(channels: readonly string[]): void;
-  /** When to let go of channels that nobody holds: so many along with what is sent anyway, so many at once, or after so long. */
-  readonly leaving: { readonly along: number; readonly most: number; readonly afterMs: number };
+  readonly leaving: LeavingLimits;
   /** Whether ioredis may take the server's own word that channels moved for the answer to something else (measured: 5 on RESP2, 6 on RESP3). */
   readonly confusedByMoves: boolean;
   /** The server says that channels moved away: what is under way may never be answered. */

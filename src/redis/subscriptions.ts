@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { Checkpoint } from './checkpoint.js';
 import { ChurnMap } from './churn-map.js';
+import { Leaving } from './leaving.js';
 import type { Line } from './line.js';
 import { protocolOf, type PubSub } from './pubsub.js';
 import type { SubscriptionEvents } from './subscription-events.js';
@@ -22,11 +23,10 @@ export class Subscriptions {
   readonly #counts = new ChurnMap<number>();
   readonly #sent = new Set<string>();
   readonly #refused = new Set<string>();
-  readonly #leaving = new Set<string>();
+  readonly #leaving: Leaving;
   #joining: string[] = [];
   #reads: ((line: Line) => void)[] = [];
   #flushing = false;
-  #leaveTimer: NodeJS.Timeout | undefined;
   #protocol: 0 | 2 | 3 = 0;
   #epoch = 0;
   #answered: Promise<unknown> = Promise.resolve();
@@ -39,6 +39,11 @@ export class Subscriptions {
     this.#pubsub = pubsub;
     this.#events = events;
     this.#checkpoint = new Checkpoint(listening, () => this.#flushSoon());
+    this.#leaving = new Leaving(
+      pubsub.leaving,
+      () => !this.#checkpoint.shut,
+      (channels) => this.#leave(channels),
+    );
     this.#redis.on(pubsub.message, this.#onMessage);
     this.#redis.on('moved', this.#onMoved);
     this.#redis.on('ready', this.#onReady);
@@ -59,7 +64,7 @@ export class Subscriptions {
   hold(channel: string): void {
     const count = this.#counts.get(channel) ?? 0;
     this.#counts.set(channel, count + 1);
-    if (count > 0 || this.#leaving.delete(channel)) return;
+    if (count > 0 || (this.#leaving.keep(channel) && this.#sent.has(channel))) return;
     this.#joining.push(channel);
     this.#flushSoon();
   }
@@ -82,30 +87,29 @@ export class Subscriptions {
     }
     this.#counts.delete(channel);
     this.#refused.delete(channel);
-    if (!this.#sent.has(channel)) return;
-    this.#leaving.add(channel);
-    if (this.#leaving.size >= this.#pubsub.leaving.most) this.#leave();
-    else this.#leaveSoon();
+    if (this.#sent.has(channel)) this.#leaving.add(channel);
   }
 
   /** Holds these once each, as channels that were heard elsewhere before: tells when they are subscribed. */
   adopt(channels: readonly string[]): void {
     for (const channel of channels) {
       this.#counts.set(channel, 1);
-      this.#leaving.delete(channel);
+      this.#leaving.keep(channel);
     }
     if (this.#protocol !== 0) void this.#restore(this.#epoch);
   }
 
-  /** Lets go of channels that are this server's no longer. */
+  /** Lets go of channels that are this server's no longer. One that lost a shard's channels has ended them itself. */
   abandon(channels: readonly string[]): void {
+    const { confusedByMoves } = this.#pubsub;
     for (const channel of channels) {
       this.#counts.delete(channel);
       this.#refused.delete(channel);
-      if (this.#sent.has(channel)) this.#leaving.add(channel);
+      if (confusedByMoves) this.#sent.delete(channel);
+      else if (this.#sent.has(channel)) this.#leaving.add(channel);
     }
-    if (this.#protocol === 2 && this.#pubsub.confusedByMoves) this.#redis.disconnect(true);
-    else this.#leave();
+    if (!confusedByMoves) this.#leaving.go();
+    else if (this.#protocol === 2) this.#redis.disconnect(true);
   }
 
   /** Subscribes everything anew, on a server that may have ended some of it. */
@@ -120,7 +124,7 @@ export class Subscriptions {
   }
 
   close(): void {
-    clearTimeout(this.#leaveTimer);
+    this.#leaving.clear();
     this.#checkpoint.open();
     this.#epoch++;
     this.#redis.off(this.#pubsub.message, this.#onMessage);
@@ -134,6 +138,9 @@ export class Subscriptions {
   };
 
   readonly #onMoved = (): void => {
+    // Which it ended, nobody knows: what comes back is subscribed anew.
+    for (const channel of this.#leaving) this.#sent.delete(channel);
+    this.#leaving.moved();
     this.#pubsub.moved();
     this.#events.moved();
   };
@@ -197,7 +204,7 @@ export class Subscriptions {
       else if (reads.length > 0) this.#readWhenAnswered(reads);
     };
     this.#listening.together(send, () => {
-      if (this.#leaving.size >= this.#pubsub.leaving.along) this.#leave();
+      this.#leaving.goAlong();
     });
   }
 
@@ -225,20 +232,8 @@ export class Subscriptions {
     return granted;
   }
 
-  #leaveSoon(): void {
-    this.#leaveTimer ??= setTimeout(() => this.#leave(), this.#pubsub.leaving.afterMs).unref();
-  }
-
-  #leave(): void {
-    clearTimeout(this.#leaveTimer);
-    this.#leaveTimer = undefined;
-    if (this.#checkpoint.shut) {
-      this.#leaveSoon();
-      return;
-    }
-    const channels = [...this.#leaving];
-    this.#leaving.clear();
-    if (this.#protocol === 0 || channels.length === 0) return;
+  #leave(channels: readonly string[]): void {
+    if (this.#protocol === 0) return;
     for (const channel of channels) this.#sent.delete(channel);
     const checked = this.#protocol === 3 && this.#pubsub.confusedByMoves;
     this.#listening.together(() => {
