@@ -133,6 +133,18 @@ it('allows a script to run twice only where its connection may have dropped', as
   await allowed(resent().fault(30, 40));
 });
 
+it('allows it three times where two connections may have dropped', async () => {
+  const again = { fence: at(100), created: 100, deadline: 1_100 };
+  const resent = (): Handwritten =>
+    new Handwritten()
+      .script(9, 'create', ['r0', 1_000, '"m"'], 201, ['created', head(200, 'PENDING', again), '"m"'])
+      .script(19, 'read', [], 21, ['found', head(20, 'PENDING', FLOW), '"m"'])
+      .script(29, 'delete', ['r1'], 31, ['deleted', head(30, 'PENDING', FLOW), '"m"'])
+      .fault(11, 15);
+  await forbidden(resent());
+  await allowed(resent().fault(110, 120));
+});
+
 it('forbids a new fence that is no higher than the last', async () => {
   const next = { fence: at(10), created: 30, deadline: 1_030 };
   await forbidden(

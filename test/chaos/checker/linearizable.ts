@@ -11,6 +11,7 @@ import { nameOf, type History, type ScriptCall } from './history.js';
 import { REPEATABLE_NS } from './settlements.js';
 
 const SOURCE = join(__dirname, '..', 'porcupine');
+const MOST_RUNS_BEFORE = 2; // each makes the search longer
 const OVERDUE_NS = 250e6; // the library asks again when the arrangement changed, which it may learn long after
 const BUILD_MS = 180_000;
 
@@ -94,7 +95,8 @@ export function byKey(history: History): Map<string, Line[]> {
     const lines = keys.get(call.key) ?? [];
     keys.set(call.key, lines);
     lines.push(lineOf(call, false));
-    if (mayHaveRunTwice(call, history)) lines.push(lineOf({ ...call, reply: [] }, true));
+    for (let run = runsBefore(call, history); run > 0; run--)
+      lines.push(lineOf({ ...call, reply: [] }, true));
   }
   for (const deed of history.deeds) {
     if (deed.deed !== 'forgot' && deed.deed !== 'replaced') continue;
@@ -121,10 +123,11 @@ function lineOf({ process, at, returned, verb, values, reply }: ScriptCall, Mayb
 
 /**
  * What was in flight when its connection dropped is sent again over the next. A script then runs twice: its answer is that of the second time, and
- * where its flow was deleted or replaced in between, the second time knows nothing of the first.
+ * where its flow was deleted or replaced in between, the second time knows nothing of the first. What is in flight while two connections drop may run
+ * three times.
  */
-function mayHaveRunTwice({ verb, at, returned = Infinity }: ScriptCall, { deeds }: History): boolean {
-  if (verb === 'read' || returned - at < REPEATABLE_NS) return false;
-  if (returned - at > OVERDUE_NS) return true;
-  return deeds.some(({ from, end = Infinity }) => from < returned && at < end + REPEATABLE_NS);
+function runsBefore({ verb, at, returned = Infinity }: ScriptCall, { deeds }: History): number {
+  if (verb === 'read' || returned - at < REPEATABLE_NS) return 0;
+  const drops = deeds.filter(({ from, end = Infinity }) => from < returned && at < end + REPEATABLE_NS);
+  return Math.min(MOST_RUNS_BEFORE, Math.max(drops.length, returned - at > OVERDUE_NS ? 1 : 0));
 }
