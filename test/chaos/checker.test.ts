@@ -171,6 +171,17 @@ describe('outcomes', () => {
     await holds(expired);
   });
 
+  it('allows that a flow is gone by the retention of a settlement that was sent again too late', async () => {
+    const late = new Handwritten()
+      .script(0, 'create', ['r0', 10_000, '""'], 1, ['created', PENDING, '""'])
+      .script(20, 'settle', ['r1', 'COMPLETED', '"v1"', 8192, 'retentionMs', 500], 900, [
+        'not_found',
+        '1 900',
+      ])
+      .operation(2, waiting, { at: 850, error: 'ERR_FLOW_DELETED' });
+    await holds(late);
+  });
+
   it('finds a waiter who slept on after his flow was settled', async () => {
     const [promise, way] = await broken(completed().operation(2, waiting, { at: 2_000, value: 'v1' }));
     expect([promise, way]).toEqual([

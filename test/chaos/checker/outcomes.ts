@@ -172,7 +172,10 @@ class Evidence {
   /** The earliest moment at which the record of the wait's flow, or of one in its place, can have expired, however it was settled. */
   #goneAt({ name, origin, deadlineAt }: Operation): number {
     const shortest = Math.min(RETENTION.completed, RETENTION.failed, RETENTION.canceled);
-    const unproved = [...this.#byValue.values()].filter((one) => one.name === name && one.fate === 'unknown');
+    // One that was told `not_found` by its repetition may have been applied the first time, and expired since.
+    const unproved = [...this.#byValue.values()].filter(
+      (one) => one.name === name && (one.fate === 'unknown' || one.repeatable),
+    );
     const applied = [...this.#byValue.values()].filter(
       (one) => one.name === name && one.fate === 'applied' && (one.origin ?? Infinity) >= origin!,
     );
