@@ -182,6 +182,20 @@ describe('outcomes', () => {
     await holds(late);
   });
 
+  it('counts a flow apart that a failover lost', async () => {
+    const lost = new Handwritten()
+      .script(0, 'create', ['r0', 10_000, '""'], 1, ['created', PENDING, '""'])
+      .replaced(100, 150)
+      .script(200, 'read', [], 201, ['not_found', '1 200'])
+      .operation(2, waiting, { at: 210, error: 'ERR_FLOW_DELETED' });
+    expect((await holds(lost)).lost).toBe(1);
+    const before = new Handwritten()
+      .script(0, 'create', ['r0', 10_000, '""'], 1, ['created', PENDING, '""'])
+      .operation(2, waiting, { at: 90, error: 'ERR_FLOW_DELETED' })
+      .replaced(100, 150);
+    expect((await broken(before))[0]).toBe('wrongAnswers');
+  });
+
   it('finds a waiter who slept on after his flow was settled', async () => {
     const [promise, way] = await broken(completed().operation(2, waiting, { at: 2_000, value: 'v1' }));
     expect([promise, way]).toEqual([

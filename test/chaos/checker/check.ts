@@ -70,7 +70,7 @@ export async function check(
     flows: new Set(flows).size,
     operations: history.operations.length,
     faults: history.deeds.filter(({ deed }) => deed === 'fault').length,
-    lost: losses.flows + lostNames.size,
+    lost: losses.flows + lostNames.size + outcomes.lost.size,
     repeats,
     longestStallMs: outcomes.longestStallMs,
     linearizability,

@@ -111,7 +111,8 @@ export function byKey(history: History): Map<string, Line[]> {
   return keys;
 }
 
-function changedHands(key: string, { slots }: Replaced): boolean {
+/** Whether the key's slot was among those that another server took. */
+export function changedHands(key: string, { slots }: Replaced): boolean {
   const slot = slotOf(key);
   return !slots || slots.some(([from, to]) => from <= slot && slot <= to);
 }

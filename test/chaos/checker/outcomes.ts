@@ -1,5 +1,6 @@
-import { RETENTION } from '../entries.js';
+import { RETENTION, type Replaced } from '../entries.js';
 import { nameOf, type History, type Operation, type ScriptCall } from './history.js';
+import { changedHands } from './linearizable.js';
 import type { Outages } from './outages.js';
 import { REPEATABLE_NS, type Settlement } from './settlements.js';
 import { SharedRuns } from './shared-runs.js';
@@ -17,6 +18,8 @@ export interface Outcomes {
   readonly wrong: string[];
   /** A flow was settled, the server could be reached, and its waiter slept on. */
   readonly lostWakes: string[];
+  /** Names of flows that were gone after a failover, though nobody deleted them and they had not expired. */
+  readonly lost: ReadonlySet<string>;
   /** The longest that any wait went on after its flow was settled, whatever the reason. */
   readonly longestStallMs: number;
 }
@@ -43,7 +46,7 @@ export function outcomesHold(
     if (unexcused > LATE_NS)
       lostWakes.push(`${named(wait)} slept on for ${String(Math.round(unexcused / 1e6))} ms`);
   }
-  return { wrong, lostWakes, longestStallMs: longest / 1e6 };
+  return { wrong, lostWakes, lost: evidence.lost, longestStallMs: longest / 1e6 };
 }
 
 function named({ does, name, op, process }: Operation): string {
@@ -56,6 +59,8 @@ class Evidence {
   readonly #byFlow = new Map<string, Settlement[]>();
   readonly #calls = new Map<string, ScriptCall[]>();
   readonly #runs: SharedRuns;
+  readonly lost = new Set<string>();
+  readonly #replaced: readonly Replaced[];
   readonly #forgot: readonly { readonly from: number; readonly end: number }[];
   readonly #wallZero: number;
 
@@ -77,6 +82,7 @@ class Evidence {
     }
     this.#runs = new SharedRuns(operations);
     this.#forgot = deeds.filter((deed) => deed.deed === 'forgot');
+    this.#replaced = deeds.filter((deed) => deed.deed === 'replaced');
     this.#wallZero = wallZero;
   }
 
@@ -165,8 +171,14 @@ class Evidence {
           (verdict === 'not_found' && returned - at > REPEATABLE_NS)),
     );
     if (deleted || this.#forgot.some(({ from }) => from < end)) return undefined;
-    const gone = this.#goneAt(wait);
-    return gone <= end ? undefined : 'it was told DELETED, and nobody deleted it';
+    if (this.#goneAt(wait) <= end) return undefined;
+    const key = calls[0]?.key ?? '';
+    const failover = this.#replaced.some(
+      (deed) => wait.at < deed.end && deed.from < end && changedHands(key, deed),
+    );
+    if (!failover) return 'it was told DELETED, and nobody deleted it';
+    this.lost.add(wait.name);
+    return undefined;
   }
 
   /** The earliest moment at which the record of the wait's flow, or of one in its place, can have expired, however it was settled. */
