@@ -11,9 +11,17 @@ export interface Arrangement {
   readonly ports: readonly number[];
   /** Ends a fault that would go on until somebody notices it; others end by themselves. */
   heal(): Promise<void>;
+  /** Failovers so far, asked for or not: a machine that is too busy makes the Sentinels see masters down that are not. */
+  readonly switches?: () => readonly Switch[];
   /** What is left on the servers when all brokers are closed, in words; empty if nothing is. */
   leftovers(): Promise<string[]>;
   close(): Promise<void>;
+}
+
+/** One server took another's place as the master, at a moment of `performance.now()`. */
+export interface Switch {
+  readonly atMs: number;
+  readonly ports: readonly [number, number];
 }
 
 /** One fault, from its beginning to its end. */

@@ -11,7 +11,7 @@ import { sentinel } from './arrangements/sentinel.js';
 import { standalone } from './arrangements/standalone.js';
 import { check, type Findings } from './checker/check.js';
 import { readHistory } from './checker/history.js';
-import { LONGEST_TIMEOUT_MS, type RunConfig } from './entries.js';
+import { LONGEST_TIMEOUT_MS, type Deed, type RunConfig } from './entries.js';
 import { torment } from './nemesis.js';
 import { probe } from './probe.js';
 import { Random } from './random.js';
@@ -94,7 +94,8 @@ export async function play(
     const tormented = await torment({ arrangement, workers, fault, random: new Random(seed), now, untilNs });
     const ended = Promise.all(exits).then(() => true);
     const all = await Promise.race([ended, delay(ENDING_MS, false, { ref: false })]);
-    const deeds = [...tormented, ...probing.stop()];
+    const unasked = unaskedFailovers(arrangement, tormented, now);
+    const deeds = [...tormented, ...unasked, ...probing.stop()];
     const stragglers = all ? [] : ['a process was still there, and had to be killed'];
     const leftovers = all ? await arrangement.leftovers() : stragglers;
     if (!all) for (const worker of workers) worker.kill('SIGKILL');
@@ -108,4 +109,19 @@ export async function play(
     if (!lent) await arrangement.close();
     if (clean || seededBug !== undefined) await rm(folder, { recursive: true, force: true });
   }
+}
+
+const AROUND_NS = 2e9; // two masters are told something, from the promotion until all know
+
+/** Failovers that no fault asked for. */
+function unaskedFailovers({ switches }: Arrangement, asked: readonly Deed[], now: () => number): Deed[] {
+  const zeroMs = performance.now() - now() / 1e6;
+  return (switches?.() ?? []).flatMap(({ atMs, ports }) => {
+    const at = (atMs - zeroMs) * 1e6;
+    const [from, end] = [at - AROUND_NS, at + AROUND_NS];
+    const told = asked.some(
+      (deed) => deed.deed === 'replaced' && deed.from - AROUND_NS < at && at < deed.end + AROUND_NS,
+    );
+    return at < 0 || told ? [] : [{ deed: 'replaced' as const, from, end, ports }];
+  });
 }

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { Redis } from 'ioredis';
 import {
   ask,
   startRedis,
@@ -6,7 +7,7 @@ import {
   type RedisSentinel,
   type RedisServer,
 } from '../../../scripts/redis/index.js';
-import type { Arrangement, Inflict, Means } from '../arrangement.js';
+import type { Arrangement, Inflict, Means, Switch } from '../arrangement.js';
 import { leftoversOn } from './leftovers.js';
 
 // As long as it takes everybody to know who is the master now. One that comes back sooner, empty, takes itself for the master still.
@@ -16,16 +17,26 @@ const AWAY_MS = 3_000;
 export async function sentinel(): Promise<Arrangement> {
   const group = await startSentinel();
   const bystander = await startRedis();
+  const switches: Switch[] = [];
+  const watching = new Redis({ port: group.watchers[0]?.port ?? 0 });
+  watching.on('error', () => undefined);
+  watching.on('message', (_channel: string, text: string) => {
+    const [, , before, , after] = text.split(' ');
+    switches.push({ atMs: performance.now(), ports: [Number(before), Number(after)] });
+  });
+  await watching.subscribe('+switch-master');
   return {
     redis: { sentinels: group.sentinels, name: group.name },
     faults: faultsOf(group),
     ports: [bystander.port],
     heal: () => Promise.resolve(),
+    switches: () => switches,
     async leftovers() {
       await group.healthy();
       return (await Promise.all(group.servers.map(({ port }) => leftoversOn(port)))).flat();
     },
     async close() {
+      watching.disconnect();
       await group.stop();
       await bystander.stop();
     },
