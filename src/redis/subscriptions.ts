@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { Checkpoint } from './checkpoint.js';
 import { ChurnMap } from './churn-map.js';
@@ -7,6 +8,7 @@ import { protocolOf, type PubSub } from './pubsub.js';
 import type { SubscriptionEvents } from './subscription-events.js';
 
 const BATCH = 500;
+const BATCH_MS = 1_000;
 
 /**
  * Ref-counted subscriptions on one listening connection. All that are wanted in a tick go as one SUBSCRIBE, those no
@@ -171,11 +173,15 @@ export class Subscriptions {
     const missing = [...this.#counts.keys()].filter((channel) => !this.#sent.has(channel));
     for (let at = 0; at < missing.length && epoch === this.#epoch; at += BATCH) {
       const batch = missing.slice(at, at + BATCH).filter((channel) => this.#counts.has(channel));
-      if (batch.length === 0) continue;
       await this.#checkpoint.passed();
-      if (epoch !== this.#epoch) return;
-      const granted = await this.#subscribe(batch);
-      if (granted.length > 0 && epoch === this.#epoch) this.#events.restored(granted);
+      if (batch.length === 0 || epoch !== this.#epoch) continue;
+      const tell = (granted: readonly string[]): void => {
+        if (granted.length > 0 && epoch === this.#epoch) this.#events.restored(granted);
+      };
+      // An answer that never comes must hold up neither the re-reads of its batch nor the next.
+      const answered = this.#subscribe(batch).then(tell);
+      const late = delay(BATCH_MS, true, { ref: false });
+      if ((await Promise.race([answered, late])) === true) tell(batch);
     }
   }
 
