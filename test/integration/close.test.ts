@@ -128,18 +128,18 @@ it('refuses every call afterwards, and is the same promise a second time', async
   await Promise.all([one, other]);
   await broker.close();
   const calls = [
-    flows.create('a'),
-    flows.open('a'),
-    flows.wait('a'),
-    flows.get('a'),
-    flows.complete('a', 'x'),
-    flows.fail('a', 'x'),
-    flows.cancel('a'),
-    flows.delete('a'),
-    flows.run('a', () => 'x'),
-    flows.runFenced('a', () => 'x'),
+    () => flows.create('a'),
+    () => flows.open('a'),
+    () => flows.wait('a'),
+    () => flows.get('a'),
+    () => flows.complete('a', 'x'),
+    () => flows.fail('a', 'x'),
+    () => flows.cancel('a'),
+    () => flows.delete('a'),
+    () => flows.run('a', () => 'x'),
+    () => flows.runFenced('a', () => 'x'),
   ];
-  for (const call of calls) await failureOf(call, 'ERR_FLOW_CLOSED');
+  for (const call of calls) await failureOf(call(), 'ERR_FLOW_CLOSED');
   expect(() => flows.list()).toThrow('the broker is closed');
   expect(() => broker.define('b')).toThrow('the broker is closed');
 });

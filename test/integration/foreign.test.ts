@@ -95,8 +95,8 @@ it('hangs on nothing when something else stands under the timer’s key', async 
   const flow = flows();
   const id = bed.id();
   await bed.admin.rpush(`flow:{f:${id}}:timer`, 'x');
-  for (const call of [flow.create(id), flow.open(id), flow.run(id, () => 'x')])
-    await failureOf(call, 'ERR_FLOW_RECORD');
+  for (const call of [() => flow.create(id), () => flow.open(id), () => flow.run(id, () => 'x')])
+    await failureOf(call(), 'ERR_FLOW_RECORD');
   expect(await bed.admin.exists(`flow:{f:${id}}`)).toBe(0);
   await bed.admin.del(`flow:{f:${id}}:timer`);
   await flow.create(id);
@@ -123,8 +123,14 @@ it('gives ERR_FLOW_CODEC for bytes that its codec cannot read', async () => {
   await flow.create(id);
   await flow.complete(id, 'x');
   await bed.admin.hset(`flow:{f:${id}}`, 'result', '{');
-  for (const call of [flow.wait(id), flow.get(id), flow.create(id), flow.run(id, () => 'y')]) {
-    const error = await failureOf(call, 'ERR_FLOW_CODEC');
+  const calls = [
+    () => flow.wait(id),
+    () => flow.get(id),
+    () => flow.create(id),
+    () => flow.run(id, () => 'y'),
+  ];
+  for (const call of calls) {
+    const error = await failureOf(call(), 'ERR_FLOW_CODEC');
     expect(error.message).toMatch(/^result of f "id-\d+" cannot be decoded/);
   }
 });

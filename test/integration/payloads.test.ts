@@ -87,11 +87,11 @@ describe('a payload over maxPayloadBytes', () => {
     const flows = limited();
     const id = bed.id();
     for (const call of [
-      flows.create(id, { metadata: tooLong }),
-      flows.open(id, { metadata: tooLong }),
-      flows.run(id, () => 'x', { metadata: tooLong }),
+      () => flows.create(id, { metadata: tooLong }),
+      () => flows.open(id, { metadata: tooLong }),
+      () => flows.run(id, () => 'x', { metadata: tooLong }),
     ]) {
-      const error = await failureOf(call, 'ERR_FLOW_PAYLOAD_TOO_LARGE');
+      const error = await failureOf(call(), 'ERR_FLOW_PAYLOAD_TOO_LARGE');
       expect(error.message).toBe(
         `metadata of limit "${id}" has 1001 bytes, more than maxPayloadBytes (1000)`,
       );

@@ -166,8 +166,8 @@ describe('with the sealed codec', () => {
     const flows = broker.define<Value>('sealed', { ...LONG, codec });
     const stranger = bed.broker().define<Value>('sealed', { ...LONG, codec: other });
     await flows.create('locked', { metadata: value });
-    for (const call of [stranger.get('locked'), stranger.create('locked')])
-      await expect(call).rejects.toMatchObject({ code: 'ERR_FLOW_CODEC' });
+    for (const call of [() => stranger.get('locked'), () => stranger.create('locked')])
+      await expect(call()).rejects.toMatchObject({ code: 'ERR_FLOW_CODEC' });
     const told = latch<unknown>();
     const run = settled(
       flows.run('canceled by a stranger', ({ signal }) => {

@@ -109,13 +109,13 @@ describe('a server out of memory', () => {
     const { record } = await flow.create('stands');
     await bed.admin.config('SET', 'maxmemory', '1');
     for (const call of [
-      flow.create('a'),
-      flow.open('a'),
-      flow.run('a', () => 'x'),
-      flow.complete('stands', 'x'),
-      flow.fail('stands', 'x'),
+      () => flow.create('a'),
+      () => flow.open('a'),
+      () => flow.run('a', () => 'x'),
+      () => flow.complete('stands', 'x'),
+      () => flow.fail('stands', 'x'),
     ]) {
-      const error = await failureOf(call, 'ERR_FLOW_UNAVAILABLE');
+      const error = await failureOf(call(), 'ERR_FLOW_UNAVAILABLE');
       expect((error.cause as Error).message).toMatch(/\bOOM\b/);
     }
     await bed.admin.config('SET', 'maxmemory', '0');

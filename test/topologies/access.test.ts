@@ -199,8 +199,12 @@ it('a replica and a server without memory left are ERR_FLOW_UNAVAILABLE with wha
     await flows.create('a');
     await ask(server.port, 'CONFIG', 'SET', 'maxmemory', '1mb');
     const before = await ask(server.port, 'HGETALL', 'flow:{full:a}');
-    for (const call of [flows.complete('a', 'x'), flows.create('b'), flows.run('c', () => 'x')]) {
-      const error = await failureOf(call, 'ERR_FLOW_UNAVAILABLE');
+    for (const call of [
+      () => flows.complete('a', 'x'),
+      () => flows.create('b'),
+      () => flows.run('c', () => 'x'),
+    ]) {
+      const error = await failureOf(call(), 'ERR_FLOW_UNAVAILABLE');
       expect(error.cause).toMatchObject({ message: expect.stringMatching(/OOM/) as string });
     }
     expect(await ask(server.port, 'HGETALL', 'flow:{full:a}')).toEqual(before);
