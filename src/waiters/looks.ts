@@ -30,9 +30,11 @@ export class Looks {
   /** Plans by what the record says; instants of the server's clock count from the server's `now`. */
   plan(watch: Watch, record: StoredRecord, now: number): void {
     const local = performance.now();
-    watch.deadline = local + record.deadlineAt - now + AFTER_MS;
-    const leased = record.leaseUntil !== undefined && watch.followers > 0;
-    watch.lease = leased ? local + record.leaseUntil - now + AFTER_MS : Infinity;
+    // What is past has been looked at: who still waits then has no answer of its own yet, and asking again changes nothing.
+    const after = (instant: number): number => (instant > now ? local + instant - now + AFTER_MS : Infinity);
+    watch.deadline = after(record.deadlineAt);
+    watch.lease =
+      record.leaseUntil !== undefined && watch.followers > 0 ? after(record.leaseUntil) : Infinity;
     watch.sweep = local + this.#sweepIn();
     watch.giveUp = Infinity;
     watch.retry = Infinity;
