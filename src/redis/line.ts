@@ -1,25 +1,12 @@
 import type { Redis } from 'ioredis';
 import type { Argument, Script } from '../contract/scripts.js';
 import { FlowClosedError, FlowUnavailableError } from '../errors.js';
-import { corked, streamOf, type Corkable } from './cork.js';
+import { corked, streamOf } from './cork.js';
 import { Deadlines, type Timed } from './deadlines.js';
 import { Held } from './held.js';
-import type { Recovery } from './recovery.js';
+import type { LineOptions } from './line-options.js';
+import { isLost, type Recovery } from './recovery.js';
 import { ScriptCall, ScriptRunner } from './script-runner.js';
-
-/** Where a line belongs to several servers. */
-export interface LineOptions {
-  /** Whether script calls of one tick may go as one, which a Cluster does not allow for any two flows; default true. */
-  readonly batches?: boolean;
-  /** How to go on after an error; default: it stands. */
-  readonly recovery?: Recovery;
-  /** Takes what cannot go over this connection while it is down; default: that waits. */
-  readonly elsewhere?: Line;
-  /** What it writes to; default: its one connection. */
-  readonly streams?: () => readonly (Corkable | undefined)[];
-  /** How long the first connection may take; default: as long as any request. */
-  readonly reach?: { readonly withinMs: number; readonly why: () => Error | undefined };
-}
 
 // A master that hangs keeps what it was sent: the one in its place is asked again, and answers as the first would have.
 const REPEAT_MS = 2_000;
@@ -70,13 +57,15 @@ export class Line {
 
   /** Rejects with ERR_FLOW_UNAVAILABLE when no answer came in time, else as the call does. */
   send<T>(call: (redis: Redis) => Promise<T>): Promise<T> {
-    return this.#recovery ? this.#persist((line) => line.#send(call)) : this.#send(call);
+    if (this.#recovery) return this.#persist((line) => line.#send(call));
+    return this.#elsewhere ? this.#relay(this.#elsewhere, (line) => line.#send(call)) : this.#send(call);
   }
 
   /** Runs a script: the first of a tick at once, the others together at its end. Rejects as `send` does. */
   run(script: Script, keys: readonly string[], values: readonly Argument[]): Promise<unknown> {
-    return this.#recovery
-      ? this.#persist((line) => line.#run(script, keys, values))
+    if (this.#recovery) return this.#persist((line) => line.#run(script, keys, values));
+    return this.#elsewhere
+      ? this.#relay(this.#elsewhere, (line) => line.#run(script, keys, values))
       : this.#run(script, keys, values);
   }
 
@@ -178,6 +167,15 @@ export class Line {
       this.#deadlines.expireAll();
       this.#unreached = undefined;
     }, withinMs).unref();
+  }
+
+  /** Asks here, and elsewhere what this connection lost. */
+  #relay<T>(elsewhere: Line, once: (line: Line) => Promise<T>): Promise<T> {
+    if (!this.ready && !this.#ended) return once(elsewhere);
+    return once(this).catch((error: unknown) => {
+      if (this.#ended || !isLost(error as Error)) throw error;
+      return once(elsewhere);
+    });
   }
 
   /** Asks again, here or elsewhere, as long as the recovery says so and there is time. */

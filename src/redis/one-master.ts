@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { confirmingLike, reachOf, type ConnectionOptions } from './connections.js';
-import { Line, type LineOptions } from './line.js';
+import { Line } from './line.js';
+import type { LineOptions } from './line-options.js';
 import type { Listening, ListeningEvents, Topology } from './topology.js';
 
 /** One server that takes all commands; what listens differs. */

@@ -10,3 +10,10 @@ const PASSING =
 export function isPassing(error: Error): boolean {
   return PASSING.test(error.message);
 }
+
+// What ioredis says of a command that was under way when its connection was lost.
+const LOST = /max retries per request|^Connection is closed|^Command aborted|Stream isn't writeable/i;
+
+export function isLost(error: Error): boolean {
+  return LOST.test(error.message);
+}

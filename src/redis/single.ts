@@ -13,7 +13,7 @@ export class SingleTopology extends OneMaster {
     const { commandTimeoutMs, beatChannel, onError } = this.options;
     this.#listening = this.commands.redis.duplicate(LISTENING);
     own(this.#listening, onError);
-    const line = new Line(this.#listening, commandTimeoutMs);
+    const line = new Line(this.#listening, commandTimeoutMs, { elsewhere: this.commands });
     return new SingleListening(line, this.commands, beatChannel, events);
   }
 

@@ -16,6 +16,8 @@ export class Proxy {
   swallowed = 0;
   /** How long what the server says is held back before it goes on, in its order: asked anew for each piece. */
   delayMs: () => number = () => 0;
+  /** Whether the network breaks right behind this reply, so that what the server said next is lost with the connection. */
+  breaksBehind: (frame: Buffer) => boolean = () => false;
   readonly #target: number;
   readonly #pairs = new Set<Pair>();
   readonly #orphans = new Set<Socket>();
@@ -35,6 +37,10 @@ export class Proxy {
 
   get url(): string {
     return `redis://127.0.0.1:${this.#port}`;
+  }
+
+  get port(): number {
+    return this.#port;
   }
 
   get connections(): number {
@@ -122,7 +128,11 @@ export class Proxy {
       server.on('data', (bytes) => {
         const passing = split(bytes).filter((frame) => !this.#swallows(frame));
         const pass = (): void => {
-          for (const frame of passing) client.write(frame);
+          for (const frame of passing) {
+            if (client.writableEnded) return;
+            client.write(frame);
+            if (this.breaksBehind(frame)) client.end();
+          }
         };
         const ms = this.delayMs();
         if (ms === 0 && held === 0) {
