@@ -43,9 +43,10 @@ export async function startSentinel(options: SentinelOptions = {}): Promise<Redi
       group.servers.push(await startRedis({ args: replica }));
     }
     for (let at = 0; at < sentinels; at++) group.watchers.push(await Watcher.start(engine, master.port));
-    // They look at servers every 10 s; since Redis 7 that can be told otherwise.
+    // They look at servers every 10 s, and ask them every second whether they are there, which is too seldom for their patience: a master
+    // just promoted was given up as silent. Since Redis 7 both can be told otherwise.
     for (const { port } of group.watchers)
-      await ask(port, 'SENTINEL', 'DEBUG', 'INFO-PERIOD', 500).catch(() => undefined);
+      await ask(port, 'SENTINEL', 'DEBUG', 'INFO-PERIOD', 500, 'PING-PERIOD', 200).catch(() => undefined);
     await group.healthy();
     return group;
   } catch (error) {

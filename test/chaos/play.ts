@@ -120,7 +120,11 @@ function unaskedFailovers({ switches }: Arrangement, asked: readonly Deed[], now
     const at = (atMs - zeroMs) * 1e6;
     const [from, end] = [at - AROUND_NS, at + AROUND_NS];
     const told = asked.some(
-      (deed) => deed.deed === 'replaced' && deed.from - AROUND_NS < at && at < deed.end + AROUND_NS,
+      (deed) =>
+        deed.deed === 'replaced' &&
+        deed.from - AROUND_NS < at &&
+        at < deed.end + AROUND_NS &&
+        deed.ports.every((port, which) => port === ports[which]),
     );
     return at < 0 || told ? [] : [{ deed: 'replaced' as const, from, end, ports }];
   });
