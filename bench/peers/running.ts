@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { Questions, type Answer } from '../questions.js';
 import type { Asked, Commands } from './commands.js';
 import type { Role } from './contender.js';
 import type { Entry } from './entries.js';
@@ -12,22 +12,14 @@ const ANSWERS_WITHIN_MS = 180_000;
 /** A process of a contender, as the one that measures sees it. */
 export class Running {
   readonly #child: ChildProcess;
-  readonly #waiting = new Map<number, { resolve: (is: unknown) => void; reject: (error: Error) => void }>();
-  readonly #exited: Promise<unknown>;
-  #n = 0;
+  readonly #questions: Questions;
 
   private constructor(child: ChildProcess) {
     this.#child = child;
-    this.#exited = once(child, 'exit').then(() => {
-      for (const { reject } of this.#waiting.values()) reject(new Error('the process ended'));
-    });
+    this.#questions = new Questions(child);
     child.stdin?.on('error', () => undefined);
     createInterface({ input: child.stdout! }).on('line', (line) => {
-      const told = JSON.parse(line) as { n: number; is?: unknown; error?: string };
-      const asked = this.#waiting.get(told.n);
-      this.#waiting.delete(told.n);
-      if (told.error === undefined) asked?.resolve(told.is);
-      else asked?.reject(new Error(told.error));
+      this.#questions.answer(JSON.parse(line) as Answer);
     });
   }
 
@@ -51,15 +43,13 @@ export class Running {
     name: Name,
     given: Parameters<Commands[Name]>[0],
   ): Promise<Awaited<ReturnType<Commands[Name]>>> {
-    const n = ++this.#n;
     let late: NodeJS.Timeout | undefined;
-    const answered = new Promise((resolve, reject) => {
-      this.#waiting.set(n, { resolve, reject });
+    const tooLate = new Promise((_resolve, reject) => {
       late = setTimeout(() => reject(new Error(`${name}: no answer`)), ANSWERS_WITHIN_MS);
     });
-    this.#tell({ n, name, given });
+    const answered = this.#questions.ask((n) => this.#tell({ n, name, given }));
     try {
-      return (await answered) as Awaited<ReturnType<Commands[Name]>>;
+      return (await Promise.race([answered, tooLate])) as Awaited<ReturnType<Commands[Name]>>;
     } finally {
       clearTimeout(late);
     }
@@ -69,7 +59,7 @@ export class Running {
     if (this.#child.exitCode !== null) return;
     this.#tell({ n: 0, name: 'stop', given: {} });
     const late = setTimeout(() => this.#child.kill('SIGKILL'), STOPS_WITHIN_MS);
-    await this.#exited;
+    await this.#questions.exited;
     clearTimeout(late);
   }
 

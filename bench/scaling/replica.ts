@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { spawnTs } from '../../scripts/spawn-ts.js';
+import { Questions, type Answer } from '../questions.js';
 
 export type Told =
   | { readonly do: 'ready' | 'usage' | 'memory' | 'stop' }
@@ -24,20 +24,13 @@ export interface Usage {
 /** A process of the fleet, as the one that measures sees it. */
 export class Replica {
   readonly #child: ChildProcess;
-  readonly #waiting = new Map<number, { resolve: (is: unknown) => void; reject: (error: Error) => void }>();
-  readonly #exited: Promise<unknown>;
-  #n = 0;
+  readonly #questions: Questions;
 
   private constructor(child: ChildProcess) {
     this.#child = child;
-    this.#exited = once(child, 'exit').then(() => {
-      for (const { reject } of this.#waiting.values()) reject(new Error('the process ended'));
-    });
-    child.on('message', ({ n, is, error }: { n: number; is?: unknown; error?: string }) => {
-      const asked = this.#waiting.get(n);
-      this.#waiting.delete(n);
-      if (error === undefined) asked?.resolve(is);
-      else asked?.reject(new Error(error));
+    this.#questions = new Questions(child);
+    child.on('message', (answer: Answer) => {
+      this.#questions.answer(answer);
     });
   }
 
@@ -58,15 +51,12 @@ export class Replica {
   }
 
   async ask<Is>(told: Told): Promise<Is> {
-    const n = ++this.#n;
-    const answered = new Promise((resolve, reject) => this.#waiting.set(n, { resolve, reject }));
-    this.#child.send({ ...told, n });
-    return (await answered) as Is;
+    return (await this.#questions.ask((n) => this.#child.send({ ...told, n }))) as Is;
   }
 
   async stop(): Promise<void> {
     if (this.#child.exitCode !== null) return;
     this.#child.send({ do: 'stop', n: 0 });
-    await this.#exited;
+    await this.#questions.exited;
   }
 }

@@ -13,7 +13,7 @@ import type { createBroker } from '../../../src/index.js';
 import { setup } from '../../helpers/setup.js';
 import { until } from '../../helpers/until.js';
 import { held, never, payments, post, problem, problemOf } from './requests.js';
-import { closeShops, expressShop, fastifyShop, honoShop, postTo } from './shops.js';
+import { closeShops, everyShop, postTo } from './shops.js';
 
 const bed = setup();
 const servers: Server[] = [];
@@ -31,13 +31,7 @@ async function opened(server: Server) {
   return { base: `http://127.0.0.1:${String((server.address() as AddressInfo).port)}` };
 }
 
-describe.each([
-  ['express', expressShop(bed, 'express')],
-  ['express4', expressShop(bed, 'express4')],
-  ['fastify', fastifyShop(bed, 'fastify')],
-  ['fastify4', fastifyShop(bed, 'fastify4')],
-  ['hono', honoShop(bed)],
-])('%s', (name, openShop) => {
+describe.each(everyShop(bed))('%s', (name, openShop) => {
   it.each([
     ['throws', () => JSON.parse('no json') as boolean],
     ['answers no boolean', () => Promise.resolve(true) as unknown as boolean],

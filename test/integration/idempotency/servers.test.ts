@@ -5,18 +5,12 @@ import { text } from 'node:stream/consumers';
 import { replyCodec } from '../../../src/adapters/idempotency/index.js';
 import { setup } from '../../helpers/setup.js';
 import { latch } from '../../helpers/until.js';
-import { closeShops, expressShop, fastifyShop, honoShop, postTo as post, type Route } from './shops.js';
+import { closeShops, everyShop, expressShop, postTo as post, type Route } from './shops.js';
 
 const bed = setup();
 afterEach(closeShops);
 
-describe.each([
-  ['express', expressShop(bed, 'express')],
-  ['express4', expressShop(bed, 'express4')],
-  ['fastify', fastifyShop(bed, 'fastify')],
-  ['fastify4', fastifyShop(bed, 'fastify4')],
-  ['hono', honoShop(bed)],
-])('%s', (name, openShop) => {
+describe.each(everyShop(bed))('%s', (name, openShop) => {
   const key = (text: string): string => `"${name}-${text}"`;
 
   it('runs a route once for two replicas, and replays status, headers and body', async () => {

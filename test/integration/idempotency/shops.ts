@@ -180,3 +180,14 @@ export function honoShop(bed: Setup): OpenShop {
     });
   };
 }
+
+/** The same shop under every framework, by its name. */
+export function everyShop(bed: Setup): [name: string, open: OpenShop][] {
+  return [
+    ['express', expressShop(bed, 'express')],
+    ['express4', expressShop(bed, 'express4')],
+    ['fastify', fastifyShop(bed, 'fastify')],
+    ['fastify4', fastifyShop(bed, 'fastify4')],
+    ['hono', honoShop(bed)],
+  ];
+}
