@@ -121,7 +121,7 @@ export class Broker {
     const { waiters } = this.#wakePath;
     return {
       ...this.#telemetry.counts,
-      waiters: waiters.count,
+      waiters: waiters.count + this.#leases.waiting,
       watches: waiters.watchCount,
       subscriptions: this.#wakePath.subscriptions,
       handlers: this.#runs.handlers,

@@ -97,6 +97,15 @@ export async function clientsOf(admin: Redis): Promise<string[]> {
   return ((await admin.client('LIST')) as string).trim().split('\n');
 }
 
+/** How many script calls the server has had; a batch is one. */
+export async function scriptCalls(admin: Redis): Promise<number> {
+  const stats = await admin.info('commandstats');
+  return [...stats.matchAll(/cmdstat_eval(?:sha)?:calls=(\d+)/g)].reduce(
+    (sum, [, calls]) => sum + Number(calls),
+    0,
+  );
+}
+
 interface Handles {
   readonly sockets: number;
   readonly timers: number;

@@ -1,17 +1,7 @@
-import type { Redis } from 'ioredis';
 import { failureOf } from '../helpers/errors.js';
-import { setup } from '../helpers/setup.js';
+import { scriptCalls, setup } from '../helpers/setup.js';
 
 const bed = setup();
-
-/** How many script calls the server has had. */
-async function scriptCalls(admin: Redis): Promise<number> {
-  const stats = await admin.info('commandstats');
-  return [...stats.matchAll(/cmdstat_eval(?:sha)?:calls=(\d+)/g)].reduce(
-    (sum, [, calls]) => sum + Number(calls),
-    0,
-  );
-}
 
 async function warm() {
   const flows = bed.broker().define<string>('batches');

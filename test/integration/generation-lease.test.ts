@@ -1,5 +1,5 @@
 import { failureOf } from '../helpers/errors.js';
-import { setup } from '../helpers/setup.js';
+import { scriptCalls, setup } from '../helpers/setup.js';
 import { latch, until } from '../helpers/until.js';
 
 const bed = setup();
@@ -85,6 +85,31 @@ it('passes from one to the next of many who wait, in this process and elsewhere'
   const fences = await Promise.all(turns);
   expect(most).toBe(1);
   expect(new Set(fences).size).toBe(20);
+});
+
+it('is tried for once by each process when it is released, however many wait there, first come first served', async () => {
+  const { b, here, there } = pair();
+  const hold = await here.acquire({ leaseMs: LONG });
+  const order: number[] = [];
+  const leave = new AbortController();
+  const turns = Array.from({ length: 10 }, async (_none, at) => {
+    const leaving = at === 0 || at === 4;
+    const options = { waitMs: at === 7 ? 50 : LONG, ...(leaving && { signal: leave.signal }) };
+    const got = await there.acquire({ leaseMs: LONG, ...options });
+    if (got) order.push(at);
+    await got?.release();
+  });
+  await turns[7]; // its time is over
+  await until('the rest wait', () => b.stats().waiters === 9);
+  leave.abort(new Error('left'));
+  for (const at of [0, 4]) await expect(turns[at]).rejects.toThrow('left');
+  const before = await scriptCalls(bed.admin);
+  await hold!.release();
+  await Promise.all(turns.filter((_turn, at) => at !== 0 && at !== 4));
+  expect(order).toEqual([1, 2, 3, 5, 6, 8, 9]);
+  // The first's release, and for each of the seven at most: tried on its turn, tried when woken, released.
+  expect((await scriptCalls(bed.admin)) - before).toBeLessThanOrEqual(7 * 3 + 1);
+  expect(b.stats().waiters).toBe(0);
 });
 
 it("is another's when its time is over, and tells its holder so by the signal", async () => {

@@ -6,6 +6,7 @@ import type { Core } from '../../waiters/core.js';
 import { Wait } from '../../waiters/wait.js';
 import { followed } from './follow.js';
 import { Hold } from './hold.js';
+import { Turns } from './turns.js';
 
 /** One acquisition, checked. */
 export interface LeasePlan {
@@ -25,11 +26,13 @@ export class Leases {
   readonly #holds = new Set<Hold>();
   /** What was sent and is not answered: it may have taken a lease. */
   readonly #underWay = new Set<Promise<unknown>>();
+  readonly #turns: Turns;
   #closed = false;
 
   constructor(core: Core, verbs: LeaseVerbs) {
     this.#core = core;
     this.#verbs = verbs;
+    this.#turns = new Turns(core.waiters);
   }
 
   async generation(name: FlowName): Promise<number | null> {
@@ -37,22 +40,29 @@ export class Leases {
     return lease.advancing ? null : lease.generation;
   }
 
+  /** Waits under way behind others of this process. */
+  get waiting(): number {
+    return this.#turns.count;
+  }
+
   /** A hold; undefined when the generation is not the expected one, or the time to wait is over. */
   async acquire(name: FlowName, plan: LeasePlan): Promise<Hold | undefined> {
-    const { signal, waitMs } = plan;
+    const { signal, waitMs, expectedGeneration } = plan;
     const until = performance.now() + waitMs;
-    for (let first = true; ; first = false) {
-      signal?.throwIfAborted();
-      if (this.#closed) throw closed(name);
-      const asked = this.#asked(plan);
-      const askedAt = performance.now();
-      // Most leases are free: the first try does without a subscription.
-      const reply = first
-        ? await this.#tryOnce(name, asked)
-        : await this.#tryAndWait(name, asked, plan, until);
-      if (reply?.verdict === 'acquired') return this.#held(name, asked.owner, reply, askedAt, signal);
-      if (reply?.verdict === 'stale' || performance.now() >= until) return undefined;
+    // Most leases are free: the first try does without a subscription.
+    let got = await this.#attempt(name, plan, (asked) => this.#tryOnce(name, asked));
+    if (got === 'held' && performance.now() < until) {
+      // Who expects another generation must hear at once that it is gone, whoever is before it.
+      const line = `${name.id} ${String(expectedGeneration)}`;
+      if (!(await this.#turns.take(line, signal, until - performance.now()))) return undefined;
+      try {
+        while (got === 'held' && performance.now() < until)
+          got = await this.#attempt(name, plan, (asked) => this.#tryAndWait(name, asked, plan, until));
+      } finally {
+        this.#turns.leave(line);
+      }
     }
+    return typeof got === 'string' ? undefined : got;
   }
 
   /** Ends all holds, also those that are being asked for, so that others get the leases at once. */
@@ -63,6 +73,20 @@ export class Leases {
       await Promise.allSettled(this.#underWay);
       await new Promise(setImmediate); // what follows from an answer is sent by then
     }
+  }
+
+  async #attempt(
+    name: FlowName,
+    plan: LeasePlan,
+    ask: (asked: AcquirePlan) => Promise<LeaseReply<AcquireVerdict> | undefined>,
+  ): Promise<Hold | 'held' | 'stale'> {
+    plan.signal?.throwIfAborted();
+    if (this.#closed) throw closed(name);
+    const asked = this.#asked(plan);
+    const askedAt = performance.now();
+    const reply = await ask(asked);
+    if (reply?.verdict === 'acquired') return this.#held(name, asked.owner, reply, askedAt, plan.signal);
+    return reply?.verdict === 'stale' ? 'stale' : 'held';
   }
 
   #asked(plan: LeasePlan): AcquirePlan {
