@@ -106,7 +106,8 @@ export class Verbs {
       inlineBytes,
       plan.options,
     );
-    return this.#run<SettleVerdict>('settle', flow, values, line, ({ verdict }) => verdict === 'applied');
+    const applied = ({ verdict }: Reply<SettleVerdict>): boolean => verdict === 'applied';
+    return this.#run('settle', flow, values, line, applied, plan.options.fence === undefined);
   }
 
   renew(flow: FlowName, fence: number, owner: string, leaseMs: number): Promise<Reply<RenewVerdict>> {
@@ -135,13 +136,8 @@ export class Verbs {
 
   delete(flow: FlowName, options: DeleteOptions): Promise<Reply<DeleteVerdict>> {
     const values = deleteArguments(this.#verb, this.request(), options);
-    return this.#run<DeleteVerdict>(
-      'delete',
-      flow,
-      values,
-      this.#commands,
-      ({ verdict }) => verdict === 'deleted',
-    );
+    const deleted = ({ verdict }: Reply<DeleteVerdict>): boolean => verdict === 'deleted';
+    return this.#run('delete', flow, values, this.#commands, deleted, options.fence === undefined);
   }
 
   /** Runs one of these on a connection that then counts the replicas that have it. */
@@ -170,6 +166,7 @@ export class Verbs {
     values: Argument[],
     line: Line,
     changed?: (reply: Reply<V>) => boolean,
+    unfenced = false,
   ): Promise<Reply<V>> {
     try {
       this.#publish = await this.#topology.publishVerb();
@@ -177,20 +174,22 @@ export class Verbs {
       throw failureOf(error, flow, verb);
     }
     values[0] = this.#publish; // the first argument of every script
-    return this.#run(verb, flow, values, line, changed);
+    return this.#run(verb, flow, values, line, changed, unfenced);
   }
 
-  /** `changed` says whether the verdict is a transition that this call caused. */
+  /** `changed` says whether the verdict is a transition that this call caused; an `unfenced` one would end any flow of this name. */
   #run<V extends string>(
     verb: Verb,
     flow: FlowName,
     values: Argument[],
     line: Line,
     changed?: (reply: Reply<V>) => boolean,
+    unfenced = false,
   ): Promise<Reply<V>> {
-    if (this.#publish === undefined) return this.#runWhenKnown(verb, flow, values, line, changed);
+    if (this.#publish === undefined) return this.#runWhenKnown(verb, flow, values, line, changed, unfenced);
     const { record, timer } = this.keys(flow);
-    return line.run(scripts[verb], [record, timer], values).then(
+    const counts = changed && unfenced ? (bytes: unknown) => changed(parseReply<V>(bytes)) : undefined;
+    return line.run(scripts[verb], [record, timer], values, counts).then(
       (bytes) => {
         const reply = parsed<V>(bytes, flow, verb);
         if (changed?.(reply)) this.#telemetry.count('transitions', flow, { verb, verdict: reply.verdict });

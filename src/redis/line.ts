@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Argument, Script } from '../contract/scripts.js';
 import { FlowClosedError, FlowUnavailableError } from '../errors.js';
+import { Asking } from './asking.js';
 import { corked, streamOf } from './cork.js';
 import { Deadlines, type Timed } from './deadlines.js';
 import { Held } from './held.js';
@@ -61,9 +62,17 @@ export class Line {
     return this.#elsewhere ? this.#relay(this.#elsewhere, (line) => line.#send(call)) : this.#send(call);
   }
 
-  /** Runs a script: the first of a tick at once, the others together at its end. Rejects as `send` does. */
-  run(script: Script, keys: readonly string[], values: readonly Argument[]): Promise<unknown> {
-    if (this.#recovery) return this.#persist((line) => line.#run(script, keys, values));
+  /**
+   * Runs a script: the first of a tick at once, the others together at its end. Rejects as `send` does. `counts` is given where a copy
+   * must not run once it is answered: see {@link Asking}.
+   */
+  run(
+    script: Script,
+    keys: readonly string[],
+    values: readonly Argument[],
+    counts?: (reply: unknown) => boolean,
+  ): Promise<unknown> {
+    if (this.#recovery) return this.#persist((line) => line.#run(script, keys, values), counts);
     return this.#elsewhere
       ? this.#relay(this.#elsewhere, (line) => line.#run(script, keys, values))
       : this.#run(script, keys, values);
@@ -179,51 +188,26 @@ export class Line {
   }
 
   /** Asks again, here or elsewhere, as long as the recovery says so and there is time. */
-  #persist<T>(once: (line: Line) => Promise<T>): Promise<T> {
-    if (this.#elsewhere && !this.ready && !this.#ended) return this.#elsewhere.#persist(once);
-    return new Promise<T>((resolve, reject) => {
-      let last: unknown;
-      const timed: Timed = {
-        done: false,
-        at: 0,
-        expire: () => {
-          repeat.done = true;
-          reject(this.#unanswered(last));
+  #persist<T>(once: (line: Line) => Promise<T>, counts?: (answer: T) => boolean): Promise<T> {
+    if (this.#elsewhere && !this.ready && !this.#ended) return this.#elsewhere.#persist(once, counts);
+    const asking = new Asking<T>(
+      {
+        ask: () => once(this),
+        recover: (error) => {
+          const next = this.#ended ? undefined : this.#recovery?.(error);
+          return next instanceof Line ? () => next.#persist(once, counts) : next;
         },
-      };
-      const repeat: Timed = {
-        done: false,
-        at: 0,
-        expire: () => {
-          if (this.ready) go();
-          repeat.done = false;
+        later: (repeat) => {
           this.#repeats.add(repeat);
         },
-      };
-      const done = (): boolean => (repeat.done = timed.done = true);
-      const succeed = (value: T): void => {
-        if (done()) resolve(value);
-      };
-      const fail = (error: unknown): void => {
-        if (timed.done) return;
-        const next = this.#ended ? undefined : this.#recovery?.(error as Error);
-        last = error;
-        if (next === undefined) {
-          done();
-          reject(error);
-        } else if (typeof next === 'number') setTimeout(go, next).unref();
-        else {
-          done();
-          next.#persist(once).then(resolve, reject);
-        }
-      };
-      const go = (): void => {
-        if (!timed.done) once(this).then(succeed, fail);
-      };
-      this.#deadlines.add(timed);
-      this.#repeats.add(repeat);
-      go();
-    });
+        ready: () => this.ready,
+        unanswered: this.#unanswered,
+      },
+      counts,
+    );
+    this.#deadlines.add(asking.limit);
+    asking.go();
+    return asking.answer;
   }
 
   #whenReady(timed: Timed, go: () => void): void {

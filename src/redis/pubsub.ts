@@ -13,6 +13,8 @@ export interface Subscribed {
 /** One kind of pub/sub on one connection. Never use both kinds on the same: ioredis then drops messages. */
 export interface PubSub {
   readonly message: 'messageBuffer' | 'smessageBuffer';
+  /** How many channels to restore at a time: so many hold up nothing else that this process is told. */
+  readonly batch: number;
   /** Never rejects. */
   subscribe(channels: readonly string[]): Promise<Subscribed>;
   unsubscribe(channels: readonly string[]): void;
@@ -26,6 +28,7 @@ export interface PubSub {
 /** Channels that every server of the group hears. */
 export class PlainPubSub implements PubSub {
   readonly message = 'messageBuffer';
+  readonly batch = 500;
   readonly leaving = { along: 4, most: 256, afterMs: 10 };
   readonly confusedByMoves = false;
   readonly #line: Line;
@@ -56,6 +59,7 @@ export class PlainPubSub implements PubSub {
 /** Channels that live on one shard of a Cluster. */
 export class ShardedPubSub implements PubSub {
   readonly message = 'smessageBuffer';
+  readonly batch = 64; // a command each
   // One that coincides with a slot's move costs the connection, and each holds up what is sent behind: seldom, then, and many.
   readonly leaving = { along: Infinity, most: 1_024, afterMs: 1_000 };
   readonly confusedByMoves = true;

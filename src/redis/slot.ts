@@ -12,8 +12,25 @@ const TABLE = Uint16Array.from({ length: 256 }, (_none, byte) => {
 export function slotOf(key: string): number {
   const open = key.indexOf('{');
   const close = open < 0 ? -1 : key.indexOf('}', open + 1);
-  const bytes = Buffer.from(close > open + 1 ? key.slice(open + 1, close) : key);
+  const tagged = close > open + 1;
+  const from = tagged ? open + 1 : 0;
+  const to = tagged ? close : key.length;
   let crc = 0;
-  for (const byte of bytes) crc = ((crc << 8) & 0xffff) ^ (TABLE[(crc >> 8) ^ byte] ?? 0);
+  for (let at = from; at < to; at++) {
+    const code = key.charCodeAt(at);
+    // Most names are ASCII, and whoever follows a Cluster asks for the slots of all it holds at once.
+    if (code > 127) return slotOfBytes(Buffer.from(key.slice(from, to)));
+    crc = next(crc, code);
+  }
   return crc % SLOTS;
+}
+
+function slotOfBytes(bytes: Buffer): number {
+  let crc = 0;
+  for (const byte of bytes) crc = next(crc, byte);
+  return crc % SLOTS;
+}
+
+function next(crc: number, byte: number): number {
+  return ((crc << 8) & 0xffff) ^ (TABLE[(crc >> 8) ^ byte] ?? 0);
 }

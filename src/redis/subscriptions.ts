@@ -7,7 +7,6 @@ import type { Line } from './line.js';
 import { protocolOf, type PubSub } from './pubsub.js';
 import type { SubscriptionEvents } from './subscription-events.js';
 
-const BATCH = 500;
 const BATCH_MS = 1_000;
 
 /**
@@ -171,8 +170,9 @@ export class Subscriptions {
 
   async #restore(epoch: number): Promise<void> {
     const missing = [...this.#counts.keys()].filter((channel) => !this.#sent.has(channel));
-    for (let at = 0; at < missing.length && epoch === this.#epoch; at += BATCH) {
-      const batch = missing.slice(at, at + BATCH).filter((channel) => this.#counts.has(channel));
+    const { batch: most } = this.#pubsub;
+    for (let at = 0; at < missing.length && epoch === this.#epoch; at += most) {
+      const batch = missing.slice(at, at + most).filter((channel) => this.#counts.has(channel));
       await this.#checkpoint.passed();
       if (batch.length === 0 || epoch !== this.#epoch) continue;
       const tell = (granted: readonly string[]): void => {
