@@ -146,8 +146,15 @@ export class ClusterTopology implements Topology {
       return;
     }
     const followed = this.#listening.follow(view);
+    if (!this.#moved) return;
+    if (followed) {
+      // More slots may have moved than whoever was asked knew of, and a node may know of its own later than others.
+      this.#listening.retryRefused();
+      this.#want();
+      return;
+    }
     // A slot that came back before it was seen to leave.
-    if (this.#moved && !followed) this.#listening.renew();
+    this.#listening.renew();
     this.#moved = false;
   };
 

@@ -18,6 +18,8 @@ export interface PubSub {
   /** Never rejects. */
   subscribe(channels: readonly string[]): Promise<Subscribed>;
   unsubscribe(channels: readonly string[]): void;
+  /** Whether the server has said that it subscribed this channel, and not since that it ended that; undefined where nothing tells. */
+  isHeard(channel: string): boolean | undefined;
   readonly leaving: LeavingLimits;
   /** Whether ioredis may take the server's own word that channels moved for the answer to something else (measured: 5 on RESP2, 6 on RESP3). */
   readonly confusedByMoves: boolean;
@@ -51,9 +53,19 @@ export class PlainPubSub implements PubSub {
     this.#line.post((redis) => redis.unsubscribe(...channels)).catch(() => undefined);
   }
 
+  isHeard(): undefined {
+    return undefined;
+  }
+
   moved(): void {
     // No channel belongs to one server.
   }
+}
+
+/** What ioredis notes of a connection. */
+interface Condition {
+  readonly subscriber?:
+    false | { readonly set?: { readonly ssubscribe?: Readonly<Record<string, unknown>> } };
 }
 
 /** Channels that live on one shard of a Cluster. */
@@ -88,6 +100,12 @@ export class ShardedPubSub implements PubSub {
   unsubscribe(channels: readonly string[]): void {
     for (const channel of channels)
       this.#line.post((redis) => redis.sunsubscribe(channel)).catch(() => undefined);
+  }
+
+  isHeard(channel: string): boolean | undefined {
+    const { condition } = this.#line.redis as unknown as { readonly condition?: Condition | null };
+    const channels = condition?.subscriber ? condition.subscriber.set?.ssubscribe : undefined;
+    return channels && channel in channels;
   }
 
   moved(): void {

@@ -113,9 +113,9 @@ export class Subscriptions {
     else if (this.#protocol === 2) this.#redis.disconnect(true);
   }
 
-  /** Subscribes everything anew, on a server that may have ended some of it. */
+  /** Subscribes anew what a server may have ended. */
   renew(): void {
-    this.#sent.clear();
+    for (const channel of this.#sent) if (this.#pubsub.isHeard(channel) !== true) this.#sent.delete(channel);
     if (this.#protocol !== 0) void this.#restore(this.#epoch);
   }
 

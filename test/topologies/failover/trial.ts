@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RedisCluster } from '../../../scripts/redis/index.js';
 import { spawnTs } from '../../../scripts/spawn-ts.js';
+import type { BrokerOptions } from '../../../src/index.js';
 import { message } from '../../helpers/program.js';
 import { FAULTS, type Fault, type FaultName } from './faults.js';
 import { now, type LoadOptions, type Outcome, type Wake } from './load.js';
@@ -17,6 +18,8 @@ export interface TrialOptions {
   readonly beforeMs?: number;
   /** How long it goes on when the slots are served again; default 3,000. */
   readonly afterMs?: number;
+  /** Options of the brokers; default: none but where the Cluster is. */
+  readonly broker?: Omit<BrokerOptions, 'redis'>;
 }
 
 /** What became of the waits. Durations in ms. */
@@ -51,7 +54,7 @@ const LEAST_MS = 1_000; // a failover by command is over in no time, and so woul
 /** Hurts a Cluster under a steady load of waits and wakes in another process, and measures what its waiters saw of that. */
 export async function trial(
   cluster: RedisCluster,
-  { fault: name, open = 2_000, rate = 300, beforeMs = 6_000, afterMs = 3_000 }: TrialOptions,
+  { fault: name, open = 2_000, rate = 300, beforeMs = 6_000, afterMs = 3_000, broker }: TrialOptions,
 ): Promise<Trial> {
   const fault = await FAULTS[name](cluster);
   const options: LoadOptions = {
@@ -59,7 +62,7 @@ export async function trial(
     ...(name === 'slots move' && { favoured: [...fault.slots] }),
   };
   const load = spawnTs(join(__dirname, '..', 'programs', 'load.ts'), {
-    args: [JSON.stringify({ redis: { cluster: cluster.nodes }, ...options })],
+    args: [JSON.stringify({ broker: { ...broker, redis: { cluster: cluster.nodes } }, ...options })],
   });
   const ended = once(load, 'exit');
   try {

@@ -3,10 +3,8 @@ import { Load, type LoadOptions } from '../failover/load.js';
 
 // A process that waits, and settles what it waits for, while another one hurts the servers. It says when all waits are open, and at a word ends them.
 const PATIENCE_MS = 30_000;
-const { redis, ...options } = JSON.parse(process.argv[2] ?? '{}') as LoadOptions & {
-  redis: BrokerOptions['redis'];
-};
-const [here, there] = [createBroker({ redis }), createBroker({ redis })] as const;
+const { broker, ...options } = JSON.parse(process.argv[2] ?? '{}') as LoadOptions & { broker: BrokerOptions };
+const [here, there] = [createBroker(broker), createBroker(broker)] as const;
 const load = new Load(here.define(options.type), there.define(options.type), options);
 
 process.once('message', () => {
