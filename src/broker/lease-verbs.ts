@@ -42,7 +42,8 @@ export class LeaseVerbs {
   acquire(lease: FlowName, plan: AcquirePlan, line = this.#commands): Promise<LeaseReply<AcquireVerdict>> {
     const { owner, leaseMs, options } = plan;
     const asked = (verb: PublishVerb): Argument[] => acquireArguments(verb, owner, leaseMs, options);
-    return this.#run('acquire', lease, asked, line);
+    // A copy that ran once the lease was given back would hold it for nobody.
+    return this.#run('acquire', lease, asked, line, () => false);
   }
 
   free(lease: FlowName, owner: string): Promise<LeaseReply<FreeVerdict>> {
@@ -58,11 +59,12 @@ export class LeaseVerbs {
     lease: FlowName,
     asked: (publish: PublishVerb) => Argument[],
     line: Line,
+    harmless?: () => boolean,
   ): Promise<LeaseReply<V>> {
     const { record, timer } = keysOf(this.#prefix, lease);
     try {
       const values = asked(this.#topology.publish ?? (await this.#topology.publishVerb()));
-      return parseLeaseReply<V>(await line.run(scripts[verb], [record, timer], values));
+      return parseLeaseReply<V>(await line.run(scripts[verb], [record, timer], values, harmless));
     } catch (error) {
       throw failureOf(error, lease, verb);
     }

@@ -57,6 +57,8 @@ export interface VerbsOptions {
   readonly commandTimeoutMs: number;
 }
 
+const NEVER = (): boolean => false;
+
 /** One method a script: verdicts and records. Each rejects with a FlowError that names the flow. */
 export class Verbs {
   readonly #commands: Line;
@@ -90,10 +92,12 @@ export class Verbs {
   create(flow: FlowName, plan: CreatePlan, line = this.#commands): Promise<Reply<CreateVerdict>> {
     const { request, timeoutMs, metadata, options } = plan;
     const values = createArguments(this.#verb, request, timeoutMs, metadata, options);
-    return this.#run<CreateVerdict>('create', flow, values, line, ({ verdict, record }) => {
+    const created = ({ verdict, record }: Reply<CreateVerdict>): boolean => {
       if (verdict === 'taken_over') this.#telemetry.count('takeovers', flow, { attempt: record?.attempt });
       return verdict === 'created' || verdict === 'taken_over';
-    });
+    };
+    // What was created may be deleted as soon as its caller knows of it: a copy would create it again.
+    return this.#run('create', flow, values, line, created, NEVER);
   }
 
   settle(flow: FlowName, plan: SettlePlan, line = this.#commands): Promise<Reply<SettleVerdict>> {
@@ -107,7 +111,7 @@ export class Verbs {
       plan.options,
     );
     const applied = ({ verdict }: Reply<SettleVerdict>): boolean => verdict === 'applied';
-    return this.#run('settle', flow, values, line, applied, plan.options.fence === undefined);
+    return this.#run('settle', flow, values, line, applied, unlessFenced(plan.options, applied));
   }
 
   renew(flow: FlowName, fence: number, owner: string, leaseMs: number): Promise<Reply<RenewVerdict>> {
@@ -137,7 +141,7 @@ export class Verbs {
   delete(flow: FlowName, options: DeleteOptions): Promise<Reply<DeleteVerdict>> {
     const values = deleteArguments(this.#verb, this.request(), options);
     const deleted = ({ verdict }: Reply<DeleteVerdict>): boolean => verdict === 'deleted';
-    return this.#run('delete', flow, values, this.#commands, deleted, options.fence === undefined);
+    return this.#run('delete', flow, values, this.#commands, deleted, unlessFenced(options, deleted));
   }
 
   /** Runs one of these on a connection that then counts the replicas that have it. */
@@ -166,7 +170,7 @@ export class Verbs {
     values: Argument[],
     line: Line,
     changed?: (reply: Reply<V>) => boolean,
-    unfenced = false,
+    harmless?: (reply: Reply<V>) => boolean,
   ): Promise<Reply<V>> {
     try {
       this.#publish = await this.#topology.publishVerb();
@@ -174,22 +178,22 @@ export class Verbs {
       throw failureOf(error, flow, verb);
     }
     values[0] = this.#publish; // the first argument of every script
-    return this.#run(verb, flow, values, line, changed, unfenced);
+    return this.#run(verb, flow, values, line, changed, harmless);
   }
 
-  /** `changed` says whether the verdict is a transition that this call caused; an `unfenced` one would end any flow of this name. */
+  /** `changed` says whether the verdict is a transition that this call caused, `harmless` whether copies may run after it. */
   #run<V extends string>(
     verb: Verb,
     flow: FlowName,
     values: Argument[],
     line: Line,
     changed?: (reply: Reply<V>) => boolean,
-    unfenced = false,
+    harmless?: (reply: Reply<V>) => boolean,
   ): Promise<Reply<V>> {
-    if (this.#publish === undefined) return this.#runWhenKnown(verb, flow, values, line, changed, unfenced);
+    if (this.#publish === undefined) return this.#runWhenKnown(verb, flow, values, line, changed, harmless);
     const { record, timer } = this.keys(flow);
-    const counts = changed && unfenced ? (bytes: unknown) => changed(parseReply<V>(bytes)) : undefined;
-    return line.run(scripts[verb], [record, timer], values, counts).then(
+    const judge = harmless && ((bytes: unknown) => harmless(parseReply<V>(bytes)));
+    return line.run(scripts[verb], [record, timer], values, judge).then(
       (bytes) => {
         const reply = parsed<V>(bytes, flow, verb);
         if (changed?.(reply)) this.#telemetry.count('transitions', flow, { verb, verdict: reply.verdict });
@@ -208,4 +212,12 @@ function parsed<V extends string>(bytes: unknown, flow: FlowName, verb: Verb): R
   } catch (error) {
     throw failureOf(error, flow, verb);
   }
+}
+
+/** A flow remembers who ended the one before it. What changed nothing, nobody remembers, and without a fence it would end any flow. */
+function unlessFenced<V extends string>(
+  { fence }: { readonly fence?: number | undefined },
+  changed: (reply: Reply<V>) => boolean,
+): ((reply: Reply<V>) => boolean) | undefined {
+  return fence === undefined ? changed : undefined;
 }

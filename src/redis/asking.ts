@@ -17,16 +17,16 @@ export interface Asker<T> {
 }
 
 /**
- * One call, of which a copy is sent whenever its answer is overdue: another server may hold its key now. The first answer stands. With `counts`, which
- * says of an answer that the call changed something, it first waits for the copies that are still under way, up to a second: one that
- * runs after the caller was told that nothing was there might change what is there by then.
+ * One call, of which a copy is sent whenever its answer is overdue: another server may hold its key now. The first answer stands. With `harmless`, which
+ * says of an answer that the copies still under way can do no harm after it, any other first waits for them, up to a second: one that runs after the
+ * caller was answered might change what others have made of it by then.
  */
 export class Asking<T> {
   readonly answer: Promise<T>;
   /** Expires when its time is up. */
   readonly limit: Timed = { done: false, at: 0, expire: () => this.#expire() };
   readonly #asker: Asker<T>;
-  readonly #counts: ((answer: T) => boolean) | undefined;
+  readonly #harmless: ((answer: T) => boolean) | undefined;
   readonly #repeat: Timed = { done: false, at: 0, expire: () => this.#again() };
   #resolve: (value: T | PromiseLike<T>) => void = () => undefined;
   #reject: (error: unknown) => void = () => undefined;
@@ -34,9 +34,9 @@ export class Asking<T> {
   #first: { readonly answer: T } | undefined;
   #last: unknown;
 
-  constructor(asker: Asker<T>, counts?: (answer: T) => boolean) {
+  constructor(asker: Asker<T>, harmless?: (answer: T) => boolean) {
     this.#asker = asker;
-    this.#counts = counts;
+    this.#harmless = harmless;
     this.answer = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -61,7 +61,7 @@ export class Asking<T> {
     this.#underWay--;
     if (this.limit.done) return;
     const only = this.#underWay === 0 && !this.#first;
-    if (only || !this.#counts || this.#counts(answer)) this.#end(answer);
+    if (only || !this.#harmless || this.#harmless(answer)) this.#end(answer);
     else if (this.#first === undefined) {
       this.#first = { answer };
       setTimeout(() => this.#end(answer), LINGER_MS).unref();

@@ -63,16 +63,16 @@ export class Line {
   }
 
   /**
-   * Runs a script: the first of a tick at once, the others together at its end. Rejects as `send` does. `counts` is given where a copy
-   * must not run once it is answered: see {@link Asking}.
+   * Runs a script: the first of a tick at once, the others together at its end. Rejects as `send` does. `harmless` is given
+   * where a copy must not run once it is answered: see {@link Asking}.
    */
   run(
     script: Script,
     keys: readonly string[],
     values: readonly Argument[],
-    counts?: (reply: unknown) => boolean,
+    harmless?: (reply: unknown) => boolean,
   ): Promise<unknown> {
-    if (this.#recovery) return this.#persist((line) => line.#run(script, keys, values), counts);
+    if (this.#recovery) return this.#persist((line) => line.#run(script, keys, values), harmless);
     return this.#elsewhere
       ? this.#relay(this.#elsewhere, (line) => line.#run(script, keys, values))
       : this.#run(script, keys, values);
@@ -188,14 +188,14 @@ export class Line {
   }
 
   /** Asks again, here or elsewhere, as long as the recovery says so and there is time. */
-  #persist<T>(once: (line: Line) => Promise<T>, counts?: (answer: T) => boolean): Promise<T> {
-    if (this.#elsewhere && !this.ready && !this.#ended) return this.#elsewhere.#persist(once, counts);
+  #persist<T>(once: (line: Line) => Promise<T>, harmless?: (answer: T) => boolean): Promise<T> {
+    if (this.#elsewhere && !this.ready && !this.#ended) return this.#elsewhere.#persist(once, harmless);
     const asking = new Asking<T>(
       {
         ask: () => once(this),
         recover: (error) => {
           const next = this.#ended ? undefined : this.#recovery?.(error);
-          return next instanceof Line ? () => next.#persist(once, counts) : next;
+          return next instanceof Line ? () => next.#persist(once, harmless) : next;
         },
         later: (repeat) => {
           this.#repeats.add(repeat);
@@ -203,7 +203,7 @@ export class Line {
         ready: () => this.ready,
         unanswered: this.#unanswered,
       },
-      counts,
+      harmless,
     );
     this.#deadlines.add(asking.limit);
     asking.go();

@@ -6,7 +6,7 @@ afterEach(() => jest.useRealTimers());
 
 const settle = () => jest.advanceTimersByTimeAsync(0);
 
-function bed({ counts }: { counts?: (answer: string) => boolean } = {}) {
+function bed({ harmless }: { harmless?: (answer: string) => boolean } = {}) {
   const copies: { answer(text: string): Promise<void>; fail(text: string): Promise<void> }[] = [];
   let repeat: Timed | undefined;
   const ended: string[] = [];
@@ -28,7 +28,7 @@ function bed({ counts }: { counts?: (answer: string) => boolean } = {}) {
       ready: () => state.ready,
       unanswered: (cause) => new Error(`late, ${String(cause)}`),
     },
-    counts,
+    harmless,
   );
   asking.answer.then(
     (answer) => ended.push(answer),
@@ -89,9 +89,9 @@ it('ends when its time is up, with what went wrong last', async () => {
 });
 
 describe('where a copy must not run once it is answered', () => {
-  const changing = { counts: (answer: string) => answer === 'applied' };
+  const changing = { harmless: (answer: string) => answer === 'applied' };
 
-  it('an answer that changed something ends it, and so does that of an only copy', async () => {
+  it('an answer that makes the others harmless ends it, and so does that of an only copy', async () => {
     const only = bed(changing);
     await only.copies[0]!.answer('not_found');
     expect(only.ended).toEqual(['not_found']);
