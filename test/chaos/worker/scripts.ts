@@ -9,7 +9,8 @@ const BEFORE_IT_RAN =
 export function recordScripts(recorder: Recorder): void {
   const original = Line.prototype.run;
   let calls = 0;
-  Line.prototype.run = function run(this: Line, script, keys, values) {
+  Line.prototype.run = function run(this: Line, ...given) {
+    const [script, keys, values] = given;
     const call = ++calls;
     recorder.write({
       kind: 'script',
@@ -19,7 +20,7 @@ export function recordScripts(recorder: Recorder): void {
       key: keys[0] ?? '',
       values: values.map(String),
     });
-    const pending = original.call(this, script, keys, values);
+    const pending = original.apply(this, given);
     pending.then(
       (reply) =>
         recorder.write({
