@@ -86,11 +86,11 @@ export async function play(
   });
   const exits = workers.map((worker) => once(worker, 'exit'));
   let clean = false;
+  const probing = probe(arrangement.ports, now);
   try {
     await Promise.all(workers.map((worker) => message(worker)));
     const untilNs = now() + seconds * 1e9;
     for (const worker of workers) worker.send({ untilNs });
-    const probing = probe(arrangement.ports, now);
     const tormented = await torment({ arrangement, workers, fault, random: new Random(seed), now, untilNs });
     const ended = Promise.all(exits).then(() => true);
     const all = await Promise.race([ended, delay(ENDING_MS, false, { ref: false })]);
@@ -104,6 +104,7 @@ export async function play(
     clean = leftovers.length === 0 && Object.values(findings.broken).every((broken) => broken.length === 0);
     return { ...findings, leftovers, kept: clean ? undefined : folder };
   } finally {
+    probing.stop();
     for (const worker of workers) worker.kill('SIGKILL');
     await Promise.all(exits);
     if (!lent) await arrangement.close();
