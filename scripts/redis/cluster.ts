@@ -153,29 +153,21 @@ export class RedisCluster {
     const replica = await this.replicaOf(master);
     let askedAt = -Infinity;
     await eventually(`CLUSTER FAILOVER to port ${String(replica.port)}`, FORMED_MS, async () => {
-      const [role] = (await ask(replica.port, 'ROLE')) as [string];
-      if (role === 'master') return true;
-      // Under load the two may not come to terms within its 5 s: then it has to be asked for again.
+      if (await this.#isMaster(replica)) return true;
+      // Under load the two may not come to terms within its 5 s, or come apart again: then it has to be asked for once more.
       if (performance.now() - askedAt < FAILOVER_MS) return false;
       askedAt = performance.now();
       await ask(replica.port, 'CLUSTER', 'FAILOVER');
       return false;
     });
-    await this.promoted(replica);
     return replica;
   }
 
   /** Resolves when every living node takes this one for a master with slots. */
   async promoted(replica: RedisServer): Promise<void> {
-    await eventually(`the promotion of port ${String(replica.port)}`, FORMED_MS, async () => {
-      const living = this.servers.filter(({ running, frozen }) => running && !frozen);
-      const views = await Promise.all(living.map(({ port }) => this.describe(port)));
-      return views.every((nodes) =>
-        nodes.some(
-          ({ port, flags, slots }) => port === replica.port && flags.includes('master') && slots.length > 0,
-        ),
-      );
-    });
+    await eventually(`the promotion of port ${String(replica.port)}`, FORMED_MS, () =>
+      this.#isMaster(replica),
+    );
   }
 
   /** Moves a slot with its keys to another master, as resharding does. */
@@ -220,6 +212,14 @@ export class RedisCluster {
   /** Ends what is left of the servers. May be called twice. */
   async stop(): Promise<void> {
     await Promise.all(this.servers.map((server) => server.stop()));
+  }
+
+  async #isMaster({ port: wanted }: RedisServer): Promise<boolean> {
+    const living = this.servers.filter(({ running, frozen }) => running && !frozen);
+    const views = await Promise.all(living.map(({ port }) => this.describe(port)));
+    return views.every((nodes) =>
+      nodes.some(({ port, flags, slots }) => port === wanted && flags.includes('master') && slots.length > 0),
+    );
   }
 
   #serverOn(port: number | undefined): RedisServer {
