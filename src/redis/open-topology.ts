@@ -18,7 +18,7 @@ const CLUSTERING = {
   retryDelayOnFailover: 250,
   retryDelayOnClusterDown: 250,
   retryDelayOnTryAgain: 50,
-  retryDelayOnMoved: 50,
+  retryDelayOnMoved: 5,
   slotsRefreshTimeout: 500, // a node that hangs is passed over
   clusterRetryStrategy: (times: number) => Math.min(times * 50, 1_000) * (0.5 + Math.random()),
 } satisfies ClusterOptions;
