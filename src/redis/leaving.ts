@@ -15,6 +15,7 @@ export class Leaving {
   readonly #mayGo: () => boolean;
   readonly #go: (channels: readonly string[]) => void;
   readonly #channels = new Set<string>();
+  #sinceMoved: string[] = [];
   #movedAt = -Infinity;
   #timer: NodeJS.Timeout | undefined;
 
@@ -24,12 +25,9 @@ export class Leaving {
     this.#go = go;
   }
 
-  [Symbol.iterator](): Iterator<string> {
-    return this.#channels.values();
-  }
-
   add(channel: string): void {
     this.#channels.add(channel);
+    this.#sinceMoved.push(channel);
     if (this.#channels.size >= this.#limits.most) this.go();
     else this.#goSoon();
   }
@@ -52,17 +50,23 @@ export class Leaving {
     }
     const channels = [...this.#channels];
     this.#channels.clear();
+    this.#sinceMoved = [];
     if (channels.length > 0) this.#go(channels);
   }
 
-  /** The server ended some subscriptions unasked. */
-  moved(): void {
+  /** The server ended a subscription unasked: gives those that it may be of, but for those given before. It does so for each of thousands. */
+  moved(): readonly string[] {
     this.#movedAt = performance.now();
+    if (this.#sinceMoved.length === 0) return this.#sinceMoved;
+    const unsure = this.#sinceMoved.filter((channel) => this.#channels.has(channel));
+    this.#sinceMoved = [];
+    return unsure;
   }
 
   /** The connection is gone, and with it all its subscriptions. */
   clear(): void {
     this.#channels.clear();
+    this.#sinceMoved = [];
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }

@@ -140,8 +140,7 @@ export class Subscriptions {
 
   readonly #onMoved = (): void => {
     // Which it ended, nobody knows: what comes back is subscribed anew.
-    for (const channel of this.#leaving) this.#sent.delete(channel);
-    this.#leaving.moved();
+    for (const channel of this.#leaving.moved()) this.#sent.delete(channel);
     this.#pubsub.moved();
     this.#events.moved();
   };

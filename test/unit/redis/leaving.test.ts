@@ -75,6 +75,19 @@ it('forgets all with the connection', () => {
   set.clear();
   expect(jest.getTimerCount()).toBe(0);
   jest.runAllTimers();
-  expect([...set]).toEqual([]);
+  expect(set.moved()).toEqual([]);
   expect(gone).toEqual([]);
+});
+
+it('names once each channel that the server may have ended unasked, if it is still there', () => {
+  const { set } = leaving();
+  set.add('a');
+  set.add('b');
+  set.keep('b');
+  expect(set.moved()).toEqual(['a']);
+  expect(set.moved()).toEqual([]);
+  set.add('c');
+  expect(set.moved()).toEqual(['c']);
+  jest.advanceTimersByTime(2_000);
+  expect(set.moved()).toEqual([]);
 });
