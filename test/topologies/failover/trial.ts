@@ -51,6 +51,8 @@ const SETTLING_IN_MS = 1_000; // what a program just started is busy with
 const SLOW_MS = 100; // what a wake without a fault takes at most
 const LEAST_MS = 1_000; // a failover by command is over in no time, and so would be the wakes to judge by
 
+let trials = 0;
+
 /** Hurts a Cluster under a steady load of waits and wakes in another process, and measures what its waiters saw of that. */
 export async function trial(
   cluster: RedisCluster,
@@ -58,7 +60,7 @@ export async function trial(
 ): Promise<Trial> {
   const fault = await FAULTS[name](cluster);
   const options: LoadOptions = {
-    ...{ type: name.replaceAll(' ', '-'), open, rate },
+    ...{ type: `trial-${String(++trials)}`, open, rate }, // no other finds its flows
     ...(name === 'slots move' && { favoured: [...fault.slots] }),
   };
   const load = spawnTs(join(__dirname, '..', 'programs', 'load.ts'), {
