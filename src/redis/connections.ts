@@ -33,7 +33,7 @@ export function own(redis: Redis, onError: (error: Error) => void): void {
 }
 
 // Resubscribing is the broker's own (in batches, each followed by its re-reads); ioredis must not do it beforehand. Nor may it resend: of a
-// SUBSCRIBE that was partly confirmed it expects only the rest, and gives the surplus to the commands behind it (measured, 5 and 6). What was
+// SUBSCRIBE that was partly confirmed it expects only the rest, and gives the surplus to the commands behind it (measured on 6). What was
 // under way is asked elsewhere.
 export const LISTENING = {
   autoResubscribe: false,
