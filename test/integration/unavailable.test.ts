@@ -59,9 +59,16 @@ describe('a server that takes connections and says nothing', () => {
   });
 });
 
+const answers = (call: Promise<unknown>): Promise<boolean> =>
+  call.then(
+    () => true,
+    () => false,
+  );
+
 it('is what every call ends with while the server hangs; what went out may still happen', async () => {
   const broker = bed.broker({ commandTimeoutMs: 50 });
-  await broker.define('u').get('a');
+  // The first connection may take longer than that.
+  await until('it answers', () => answers(broker.define('u').get('a')));
   await bed.server.pause();
   await expectUnavailable(broker);
   await bed.server.resume();
