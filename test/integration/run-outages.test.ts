@@ -83,7 +83,7 @@ describe('an owner that is cut off', () => {
 
 describe('a short outage of the server', () => {
   it('is sat out by the commit, which stores the result as soon as it can', async () => {
-    const broker = bed.broker({ commandTimeoutMs: 100 });
+    const broker = bed.broker({ commandTimeoutMs: 400 });
     const flows = broker.define<string>('short', { leaseMs: 60_000 });
     const [began, end] = [latch(), latch<string>()];
     let finished = false;
@@ -106,7 +106,7 @@ describe('a short outage of the server', () => {
   });
 
   it('does not stop a handler that still holds its lease', async () => {
-    const broker = bed.broker({ commandTimeoutMs: 100 });
+    const broker = bed.broker({ commandTimeoutMs: 400 });
     const flows = broker.define<string>('held', { leaseMs: 60_000 });
     const [began, end] = [latch<AbortSignal>(), latch<string>()];
     const call = flows.run('a', ({ signal }) => {
@@ -167,7 +167,7 @@ describe('a short outage of the server', () => {
   });
 
   it('is sat out by who waits elsewhere', async () => {
-    const [a, b] = [bed.broker({ commandTimeoutMs: 100 }), bed.broker({ commandTimeoutMs: 100 })];
+    const [a, b] = [bed.broker({ commandTimeoutMs: 400 }), bed.broker({ commandTimeoutMs: 400 })];
     const end = latch<string>();
     const began = latch();
     const owner = a.define<string>('elsewhere', { leaseMs: 60_000 }).run('a', () => {
