@@ -60,7 +60,9 @@ describe.each(frameworks)('%s', (name, openShop) => {
     if (how.includes('throws'))
       await until('it failed', async () => (await bed.admin.hget(record, 'status')) === 'FAILED');
     for (const replayed of [null, 'true']) {
-      const again = await postTo(shop, key(how), {}, plain);
+      let again = await postTo(shop, key(how), {}, plain);
+      // Redis may know of the failure a moment before the shop does: who comes between shares it, and may repeat.
+      while (replayed === null && again.status === 500) again = await postTo(shop, key(how), {}, plain);
       expect([again.status, await again.text()]).toEqual([200, 'whole']);
       expect(again.headers.get('idempotency-replayed')).toBe(replayed);
     }
