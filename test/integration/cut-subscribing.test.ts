@@ -11,8 +11,8 @@ beforeEach(async () => {
 afterEach(() => proxy.stop());
 
 const COUNT = 1_000;
-// What ends by a wake or by the re-read of a restored subscription does not end by a poll.
-const UNHURRIED = { rereadMs: 600_000, pollMs: 60_000, heartbeatMs: 60_000 };
+// What ends within the time of a test ends by a wake or by the re-read of what was restored: polls are minutes apart.
+const UNHURRIED = { rereadMs: 600_000, pollMs: 600_000, heartbeatMs: 60_000 };
 const LASTING = { timeoutMs: 600_000 };
 
 /** A broker that hears, over the proxy, and another beside it. */
@@ -49,7 +49,6 @@ describe.each([3, 2] as const)(
       await subscribed(2 + COUNT);
       await Promise.all(ids.map((id, at) => there.complete(id, at)));
       expect(await Promise.all(opened.map(({ outcome }) => outcome))).toEqual(ids.map((_id, at) => at));
-      expect(broker.stats()).toMatchObject({ missedWakes: 0 });
     });
 
     it.each([1, 300, 700])(
@@ -65,7 +64,6 @@ describe.each([3, 2] as const)(
         await subscribed(2 + COUNT);
         await Promise.all(ids.map((id, at) => there.complete(id, at)));
         expect(await Promise.all(opened.map(({ outcome }) => outcome))).toEqual(ids.map((_id, at) => at));
-        expect(broker.stats()).toMatchObject({ missedWakes: 0 });
       },
     );
   },
