@@ -57,7 +57,10 @@ export interface VerbsOptions {
   readonly commandTimeoutMs: number;
 }
 
-const NEVER = (): boolean => false;
+// Of which answers copies of the same call may still run after it: see Line.run.
+const NONE = (): boolean => false;
+const APPLIED = (reply: unknown): boolean => verdictOf(reply) === 'applied';
+const DELETED = (reply: unknown): boolean => verdictOf(reply) === 'deleted';
 
 /** One method a script: verdicts and records. Each rejects with a FlowError that names the flow. */
 export class Verbs {
@@ -97,7 +100,7 @@ export class Verbs {
       return verdict === 'created' || verdict === 'taken_over';
     };
     // What was created may be deleted as soon as its caller knows of it: a copy would create it again.
-    return this.#run('create', flow, values, line, created, NEVER);
+    return this.#run('create', flow, values, line, created, NONE);
   }
 
   settle(flow: FlowName, plan: SettlePlan, line = this.#commands): Promise<Reply<SettleVerdict>> {
@@ -110,8 +113,16 @@ export class Verbs {
       inlineBytes,
       plan.options,
     );
+    // A flow remembers who ended the one before it. What changed nothing, nobody remembers, and without a fence it would end any flow.
     const applied = ({ verdict }: Reply<SettleVerdict>): boolean => verdict === 'applied';
-    return this.#run('settle', flow, values, line, applied, unlessFenced(plan.options, applied));
+    return this.#run(
+      'settle',
+      flow,
+      values,
+      line,
+      applied,
+      plan.options.fence === undefined ? APPLIED : undefined,
+    );
   }
 
   renew(flow: FlowName, fence: number, owner: string, leaseMs: number): Promise<Reply<RenewVerdict>> {
@@ -141,7 +152,14 @@ export class Verbs {
   delete(flow: FlowName, options: DeleteOptions): Promise<Reply<DeleteVerdict>> {
     const values = deleteArguments(this.#verb, this.request(), options);
     const deleted = ({ verdict }: Reply<DeleteVerdict>): boolean => verdict === 'deleted';
-    return this.#run('delete', flow, values, this.#commands, deleted, unlessFenced(options, deleted));
+    return this.#run(
+      'delete',
+      flow,
+      values,
+      this.#commands,
+      deleted,
+      options.fence === undefined ? DELETED : undefined,
+    );
   }
 
   /** Runs one of these on a connection that then counts the replicas that have it. */
@@ -170,7 +188,7 @@ export class Verbs {
     values: Argument[],
     line: Line,
     changed?: (reply: Reply<V>) => boolean,
-    harmless?: (reply: Reply<V>) => boolean,
+    harmless?: (reply: unknown) => boolean,
   ): Promise<Reply<V>> {
     try {
       this.#publish = await this.#topology.publishVerb();
@@ -188,12 +206,11 @@ export class Verbs {
     values: Argument[],
     line: Line,
     changed?: (reply: Reply<V>) => boolean,
-    harmless?: (reply: Reply<V>) => boolean,
+    harmless?: (reply: unknown) => boolean,
   ): Promise<Reply<V>> {
     if (this.#publish === undefined) return this.#runWhenKnown(verb, flow, values, line, changed, harmless);
     const { record, timer } = this.keys(flow);
-    const judge = harmless && ((bytes: unknown) => harmless(parseReply<V>(bytes)));
-    return line.run(scripts[verb], [record, timer], values, judge).then(
+    return line.run(scripts[verb], [record, timer], values, harmless).then(
       (bytes) => {
         const reply = parsed<V>(bytes, flow, verb);
         if (changed?.(reply)) this.#telemetry.count('transitions', flow, { verb, verdict: reply.verdict });
@@ -214,10 +231,6 @@ function parsed<V extends string>(bytes: unknown, flow: FlowName, verb: Verb): R
   }
 }
 
-/** A flow remembers who ended the one before it. What changed nothing, nobody remembers, and without a fence it would end any flow. */
-function unlessFenced<V extends string>(
-  { fence }: { readonly fence?: number | undefined },
-  changed: (reply: Reply<V>) => boolean,
-): ((reply: Reply<V>) => boolean) | undefined {
-  return fence === undefined ? changed : undefined;
+function verdictOf(reply: unknown): string {
+  return String((reply as readonly unknown[])[0]);
 }

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { Checkpoint } from './checkpoint.js';
 import { ChurnMap } from './churn-map.js';
@@ -6,8 +5,6 @@ import { Leaving } from './leaving.js';
 import type { Line } from './line.js';
 import { protocolOf, type PubSub } from './pubsub.js';
 import type { SubscriptionEvents } from './subscription-events.js';
-
-const BATCH_MS = 1_000;
 
 /**
  * Ref-counted subscriptions on one listening connection. All that are wanted in a tick go as one SUBSCRIBE, those no
@@ -174,13 +171,8 @@ export class Subscriptions {
       const batch = missing.slice(at, at + most).filter((channel) => this.#counts.has(channel));
       await this.#checkpoint.passed();
       if (batch.length === 0 || epoch !== this.#epoch) continue;
-      const tell = (granted: readonly string[]): void => {
-        if (granted.length > 0 && epoch === this.#epoch) this.#events.restored(granted);
-      };
-      // An answer that never comes must hold up neither the re-reads of its batch nor the next.
-      const answered = this.#subscribe(batch).then(tell);
-      const late = delay(BATCH_MS, true, { ref: false });
-      if ((await Promise.race([answered, late])) === true) tell(batch);
+      const granted = await this.#subscribe(batch);
+      if (granted.length > 0 && epoch === this.#epoch) this.#events.restored(granted);
     }
   }
 
