@@ -17,6 +17,8 @@ import type { play } from './play.js';
 
 export interface SoakOptions {
   readonly minutes: number;
+  /** Goes on until there were so many, however long they take; default 1. */
+  readonly leastPieces?: number;
   readonly seed: number;
   /** How long processes act before they come to rest, are looked at, and what they wrote down is checked and thrown away. */
   readonly pieceSeconds?: number;
@@ -46,7 +48,15 @@ export async function soak(
   porcupine: Parameters<typeof play>[1],
   say: (text: string) => void = () => undefined,
 ): Promise<Soaked> {
-  const { minutes, seed, pieceSeconds = 15, processes = 3, actors = 60, names = 150 } = options;
+  const {
+    minutes,
+    leastPieces = 1,
+    seed,
+    pieceSeconds = 15,
+    processes = 3,
+    actors = 60,
+    names = 150,
+  } = options;
   const folder = await mkdtemp(join(tmpdir(), 'flowbroker-soak-'));
   const arrangement = await standalone('mixed');
   const zero = process.hrtime.bigint();
@@ -68,7 +78,7 @@ export async function soak(
   let found: string[] = [];
   try {
     await Promise.all(workers.map((worker) => message(worker)));
-    while (now() < minutes * 60e9 && found.length === 0) {
+    while ((now() < minutes * 60e9 || pieces < leastPieces) && found.length === 0) {
       const fault = FAULTS[pieces % FAULTS.length]!;
       const untilNs = now() + pieceSeconds * 1e9;
       const probing = probe(arrangement.ports, now);
