@@ -3,11 +3,12 @@ import { median, type Figure } from './figures.js';
 import { Floor } from './floor.js';
 
 const CALLS = 1_500;
+const WARM = 5_000;
 const ROUNDS = 5;
 
-async function medianMs(call: (at: number) => Promise<unknown>): Promise<number> {
+async function medianMs(calls: number, call: (at: number) => Promise<unknown>): Promise<number> {
   const times: number[] = [];
-  for (let at = 0; at < CALLS; at++) {
+  for (let at = 0; at < calls; at++) {
     const started = performance.now();
     await call(at);
     times.push(performance.now() - started);
@@ -32,7 +33,7 @@ export async function latency(url: string): Promise<Figure[]> {
   const times = { get: [] as number[], open: [] as number[], wait: [] as number[], run: [] as number[] };
   for (let round = 0; round <= ROUNDS; round++) {
     for (const name of ['get', 'open', 'wait', 'run'] as const) {
-      const measured = await medianMs((at) => calls[name](at, round));
+      const measured = await medianMs(round > 0 ? CALLS : WARM, (at) => calls[name](at, round));
       if (round > 0) times[name].push(measured);
     }
   }

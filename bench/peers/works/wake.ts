@@ -25,7 +25,8 @@ export const wake: Play = async ({ server, entries, quick, label, done }) => {
         settler: await Running.start(entry, server.url, 'settler'),
         times: [],
       });
-    const [warm, blocks] = quick ? [2, 3] : [10, 30];
+    // Engines are still compiling for some thousand wakes, on cores that the wakes need.
+    const [warm, blocks] = quick ? [2, 3] : [50, 30];
     for (let block = -warm; block < blocks; block++)
       for (const pair of pairs)
         if (pair.entry.pollMs === undefined) {
