@@ -59,7 +59,7 @@ export class Line {
   /** Rejects with ERR_FLOW_UNAVAILABLE when no answer came in time, else as the call does. */
   send<T>(call: (redis: Redis) => Promise<T>): Promise<T> {
     if (this.#recovery) return this.#persist((line) => line.#send(call));
-    return this.#elsewhere ? this.#relay(this.#elsewhere, (line) => line.#send(call)) : this.#send(call);
+    return this.#away ? this.#away.#send(call) : this.#send(call, this.#elsewhere);
   }
 
   /**
@@ -73,12 +73,12 @@ export class Line {
     harmless?: (reply: unknown) => boolean,
   ): Promise<unknown> {
     if (this.#recovery) return this.#persist((line) => line.#run(script, keys, values), harmless);
-    return this.#elsewhere
-      ? this.#relay(this.#elsewhere, (line) => line.#run(script, keys, values))
-      : this.#run(script, keys, values);
+    return this.#away
+      ? this.#away.#run(script, keys, values)
+      : this.#run(script, keys, values, this.#elsewhere);
   }
 
-  #send<T>(call: (redis: Redis) => Promise<T>): Promise<T> {
+  #send<T>(call: (redis: Redis) => Promise<T>, elsewhere?: Line): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const timed: Timed = {
         done: false,
@@ -94,17 +94,28 @@ export class Line {
             resolve(value);
           },
           (error: unknown) => {
+            if (timed.done) return; // its time was up
             timed.done = true;
-            reject(error);
+            if (elsewhere && this.#isLost(error)) elsewhere.#send(call).then(resolve, reject);
+            else reject(error);
           },
         );
       });
     });
   }
 
-  #run(script: Script, keys: readonly string[], values: readonly Argument[]): Promise<unknown> {
+  #run(
+    script: Script,
+    keys: readonly string[],
+    values: readonly Argument[],
+    elsewhere?: Line,
+  ): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const call = new ScriptCall(script, keys, values, resolve, reject, this.#unanswered);
+      const refuse = (error: unknown): void => {
+        if (elsewhere && this.#isLost(error)) elsewhere.#run(script, keys, values).then(resolve, reject);
+        else reject(error);
+      };
+      const call = new ScriptCall(script, keys, values, resolve, refuse, this.#unanswered);
       this.#whenReady(call, () => {
         this.#scripts.add(call);
         if (this.#inTick) return;
@@ -178,18 +189,19 @@ export class Line {
     }, withinMs).unref();
   }
 
-  /** Asks here, and elsewhere what this connection lost. */
-  #relay<T>(elsewhere: Line, once: (line: Line) => Promise<T>): Promise<T> {
-    if (!this.ready && !this.#ended) return once(elsewhere);
-    return once(this).catch((error: unknown) => {
-      if (this.#ended || !isLost(error as Error)) throw error;
-      return once(elsewhere);
-    });
+  /** Who is asked instead while this connection is down. */
+  get #away(): Line | undefined {
+    return this.ready || this.#ended ? undefined : this.#elsewhere;
+  }
+
+  /** Whether this connection lost what it was sent, which may be asked elsewhere. */
+  #isLost(error: unknown): boolean {
+    return !this.#ended && isLost(error as Error);
   }
 
   /** Asks again, here or elsewhere, as long as the recovery says so and there is time. */
   #persist<T>(once: (line: Line) => Promise<T>, harmless?: (answer: T) => boolean): Promise<T> {
-    if (this.#elsewhere && !this.ready && !this.#ended) return this.#elsewhere.#persist(once, harmless);
+    if (this.#away) return this.#away.#persist(once, harmless);
     const asking = new Asking<T>(
       {
         ask: () => once(this),

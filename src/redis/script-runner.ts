@@ -20,6 +20,7 @@ export class ScriptCall implements Timed {
   ) {}
 
   answer(reply: unknown): void {
+    if (this.done) return; // its time was up
     this.done = true;
     if (reply instanceof Error) this.reject(reply);
     else this.resolve(reply);
@@ -80,37 +81,26 @@ export class ScriptRunner {
     const [only] = calls;
     if (!only) return;
     if (calls.length === 1) {
-      this.#run(only.script, [only.keys.length, ...only.keys, ...only.values]).then(
-        (reply) => {
-          only.answer(reply);
-        },
-        (error: unknown) => {
-          only.answer(error);
-        },
-      );
+      this.#run(only.script, [only.keys.length, ...only.keys, ...only.values], (reply) => {
+        only.answer(reply);
+      });
       return;
     }
     const rest: Rest = [0];
     for (const call of calls) rest.push(...call.keys);
     rest[0] = rest.length - 1;
     for (const call of calls) rest.push(call.script.verb, call.values.length, ...call.values);
-    this.#run(scripts.batch, rest).then(
-      (replies) => {
-        for (const [at, call] of calls.entries()) call.answer((replies as unknown[])[at]);
-      },
-      (error: unknown) => {
-        for (const call of calls) call.answer(error);
-      },
-    );
+    this.#run(scripts.batch, rest, (replies) => {
+      for (const [at, call] of calls.entries()) call.answer(Array.isArray(replies) ? replies[at] : replies);
+    });
   }
 
-  async #run(script: Script, rest: Rest): Promise<unknown> {
-    try {
-      return await this.#redis.callBuffer('EVALSHA', script.sha1, ...rest);
-    } catch (error) {
-      if (!(error as Error).message.startsWith('NOSCRIPT')) throw error;
-      return this.#redis.callBuffer('EVAL', script.lua, ...rest);
-    }
+  /** Answers with the reply, or with the error. */
+  #run(script: Script, rest: Rest, answer: (reply: unknown) => void): void {
+    this.#redis.callBuffer('EVALSHA', script.sha1, ...rest).then(answer, (error: unknown) => {
+      if (!(error as Error).message.startsWith('NOSCRIPT')) answer(error);
+      else this.#redis.callBuffer('EVAL', script.lua, ...rest).then(answer, answer);
+    });
   }
 }
 

@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis';
 import type { Broker, Flows } from '../../src/index.js';
 import { Proxy } from '../processes/support/proxy.js';
 import { setup } from '../helpers/setup.js';
@@ -66,5 +67,25 @@ describe.each([3, 2] as const)(
         expect(await Promise.all(opened.map(({ outcome }) => outcome))).toEqual(ids.map((_id, at) => at));
       },
     );
+  },
+);
+
+// ioredis 5 speaks RESP2 only, on which nothing but subscriptions goes over the listening connection.
+('protocol' in new Redis({ lazyConnect: true }).options ? it : it.skip)(
+  'over RESP3, what timed out on a connection that then breaks is not sent over the other one',
+  async () => {
+    const redis = { port: proxy.port, protocol: 3 as const };
+    const broker = bed.broker({ redis, ...UNHURRIED, commandTimeoutMs: 200 });
+    const flows = broker.define<number>('cut', LASTING);
+    const { outcome } = await flows.open(bed.id());
+    outcome.catch(() => undefined);
+    await subscribed(2);
+    const late = bed.id();
+    proxy.orphan();
+    await expect(flows.open(late)).rejects.toMatchObject({ code: 'ERR_FLOW_UNAVAILABLE' });
+    proxy.reset();
+    await until('the reconnect', () => broker.stats().reconnects === 1);
+    await flows.create(bed.id());
+    expect(await flows.get(late)).toBeUndefined();
   },
 );
