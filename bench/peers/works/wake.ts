@@ -49,11 +49,9 @@ async function oneByOne({ waiter, settler }: Pair, label: string): Promise<numbe
   for (let at = 0; at < BLOCK; at++) {
     const id = `wake-${label}-${at}`;
     await waiter.ask('open', { id });
-    const [woken] = await Promise.all([
-      waiter.ask('woken', {}),
-      settler.ask('complete', { id, bytes: BYTES }),
-    ]);
-    times.push(...woken);
+    // Asked for afterwards: while it is being woken, the waiter is to do nothing else.
+    await settler.ask('complete', { id, bytes: BYTES });
+    times.push(...(await waiter.ask('woken', {})));
   }
   return times;
 }
