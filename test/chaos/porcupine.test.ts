@@ -131,6 +131,13 @@ it('allows a script to run twice only where its connection may have dropped', as
     open().script(19, 'settle', completing('r1'), 91, ['duplicate', done(90, 'r1', 20), '"m"', '"r1"']);
   await forbidden(resent());
   await allowed(resent().fault(30, 40));
+
+  // What one of two connections lost goes over the other one at once.
+  const atOnce = (): Handwritten =>
+    open().script(19, 'settle', completing('r1'), 24, ['duplicate', done(23, 'r1', 20), '"m"', '"r1"']);
+  await forbidden(atOnce());
+  await forbidden(atOnce().fault(30, 40));
+  await allowed(atOnce().fault(21, 22));
 });
 
 it('allows it three times where two connections may have dropped', async () => {

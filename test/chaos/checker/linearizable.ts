@@ -8,11 +8,9 @@ import { command } from '../../../scripts/redis/command.js';
 import { searchPath } from '../../../scripts/redis/search.js';
 import type { Replaced } from '../entries.js';
 import { nameOf, type History, type ScriptCall } from './history.js';
-import { REPEATABLE_NS } from './settlements.js';
+import { runsBefore } from './repeats.js';
 
 const SOURCE = join(__dirname, '..', 'porcupine');
-const MOST_RUNS_BEFORE = 2; // each makes the search longer
-const OVERDUE_NS = 250e6; // the library asks again when the arrangement changed, which it may learn long after
 const BUILD_MS = 180_000;
 
 /** What porcupine made of the histories of all keys. */
@@ -120,15 +118,4 @@ export function changedHands(key: string, { slots }: Replaced): boolean {
 function lineOf({ process, at, returned, verb, values, reply }: ScriptCall, Maybe: boolean): Line {
   const [Call, Return] = [Math.round(at), Math.round(returned ?? 0)];
   return { Process: process, Call, Return, Verb: verb, Values: values, Reply: reply ?? [], Maybe };
-}
-
-/**
- * What was in flight when its connection dropped is sent again over the next. A script then runs twice: its answer is that of the second time, and
- * where its flow was deleted or replaced in between, the second time knows nothing of the first. What is in flight while two connections drop may run
- * three times.
- */
-function runsBefore({ verb, at, returned = Infinity }: ScriptCall, { deeds }: History): number {
-  if (verb === 'read' || returned - at < REPEATABLE_NS) return 0;
-  const drops = deeds.filter(({ from, end = Infinity }) => from < returned && at < end + REPEATABLE_NS);
-  return Math.min(MOST_RUNS_BEFORE, Math.max(drops.length, returned - at > OVERDUE_NS ? 1 : 0));
 }

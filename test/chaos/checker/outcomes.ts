@@ -2,7 +2,8 @@ import { RETENTION, type Replaced } from '../entries.js';
 import { nameOf, type History, type Operation, type ScriptCall } from './history.js';
 import { changedHands } from './linearizable.js';
 import type { Outages } from './outages.js';
-import { REPEATABLE_NS, type Settlement } from './settlements.js';
+import { isRepeatable } from './repeats.js';
+import type { Settlement } from './settlements.js';
 import { SharedRuns } from './shared-runs.js';
 
 const STATUS_TOLD: Readonly<Record<string, string>> = {
@@ -55,6 +56,7 @@ function named({ does, name, op, process }: Operation): string {
 
 /** What the scripts' own answers prove about each flow. */
 class Evidence {
+  readonly #history: History;
   readonly #byValue = new Map<string, Settlement>();
   readonly #byFlow = new Map<string, Settlement[]>();
   readonly #calls = new Map<string, ScriptCall[]>();
@@ -64,10 +66,9 @@ class Evidence {
   readonly #forgot: readonly { readonly from: number; readonly end: number }[];
   readonly #wallZero: number;
 
-  constructor(
-    { operations, scripts, deeds, wallZero }: History,
-    settlements: ReadonlyMap<string, Settlement>,
-  ) {
+  constructor(history: History, settlements: ReadonlyMap<string, Settlement>) {
+    const { operations, scripts, deeds, wallZero } = history;
+    this.#history = history;
     for (const settlement of settlements.values()) {
       this.#byValue.set(settlement.value, settlement);
       if (settlement.fate !== 'applied') continue;
@@ -163,12 +164,12 @@ class Evidence {
     const calls = this.#calls.get(wait.name) ?? [];
     // A server that lost its data knows of no delete that it did before: its repetition finds nothing.
     const deleted = calls.some(
-      ({ verb, at, verdict, refused, returned = Infinity }) =>
-        verb === 'delete' &&
-        at < end &&
-        (verdict === 'deleted' ||
-          (verdict === undefined && !refused) ||
-          (verdict === 'not_found' && returned - at > REPEATABLE_NS)),
+      (call) =>
+        call.verb === 'delete' &&
+        call.at < end &&
+        (call.verdict === 'deleted' ||
+          (call.verdict === undefined && !call.refused) ||
+          (call.verdict === 'not_found' && isRepeatable(call, this.#history))),
     );
     if (deleted || this.#forgot.some(({ from }) => from < end)) return undefined;
     if (this.#goneAt(wait) <= end) return undefined;

@@ -1,4 +1,5 @@
 import { nameOf, optionOf, type History, type ScriptCall } from './history.js';
+import { isRepeatable } from './repeats.js';
 
 /** One settlement: all calls with the same request, since a request that was not answered is sent again. */
 export interface Settlement {
@@ -16,17 +17,16 @@ export interface Settlement {
   origin: number | undefined;
   /** The fence of the record that it was applied to. */
   shown: number | undefined;
-  /** Whether it can have run more than once: it was under way longer than a reconnect takes. */
+  /** Whether it can have run more than once. */
   repeatable: boolean;
   readonly retentionMs: number | undefined;
 }
 
 const SETTLE_OPTIONS = 5;
-export const REPEATABLE_NS = 20e6; // no connection comes back sooner
 
-export function settlementsOf({ scripts }: History): Map<string, Settlement> {
+export function settlementsOf(history: History): Map<string, Settlement> {
   const byRequest = new Map<string, Settlement>();
-  for (const call of scripts) {
+  for (const call of history.scripts) {
     if (call.verb !== 'settle' || call.refused !== undefined) continue;
     const [, request = ''] = call.values;
     const settlement = byRequest.get(request) ?? begun(call, request);
@@ -41,7 +41,7 @@ export function settlementsOf({ scripts }: History): Map<string, Settlement> {
         settlement.shown = call.record.fence;
       }
     } else if (call.verdict === undefined && settlement.fate === 'refused') settlement.fate = 'unknown';
-    if ((call.returned ?? Infinity) - call.at > REPEATABLE_NS) settlement.repeatable = true;
+    if (isRepeatable(call, history)) settlement.repeatable = true;
   }
   return byRequest;
 }
