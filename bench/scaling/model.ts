@@ -40,7 +40,7 @@ export interface Load {
   readonly 'CPU of a master': number;
   readonly 'CPU of a process': number;
   readonly 'memory of a master': number;
-  readonly 'memory of a process': number;
+  readonly 'heap of a process': number;
   readonly 'channels of a master': number;
   readonly 'connections of a master': number;
   readonly 'CPU of a master for all to come back after a cut': number;
@@ -63,7 +63,7 @@ export function predict(parts: Parts, { processes, waiters, flows, masters, rere
     'CPU of a master': serverCpu / masters / 1e6,
     'CPU of a process': clientCpu / processes / 1e6,
     'memory of a master': (waiters / masters) * waiter.serverMemory,
-    'memory of a process': (waiters / processes) * waiter.clientMemory,
+    'heap of a process': (waiters / processes) * waiter.clientMemory,
     'channels of a master': waiters / masters,
     'connections of a master': processes * parts.connectionsOfPair,
     'CPU of a master for all to come back after a cut': ((waiters / masters) * restored.serverCpu) / 1e6,

@@ -204,7 +204,7 @@ export function loadOf({ fleet, working, cut, ...had }: Observed): Load {
     'CPU of a master': working.cpuUs / 1e6 / seconds / fleet.masters,
     'CPU of a process': working.clientCpuUs / 1e6 / seconds / fleet.processes,
     'memory of a master': had.serverMemory / fleet.masters,
-    'memory of a process': had.clientMemory / fleet.processes,
+    'heap of a process': had.clientMemory / fleet.processes,
     'channels of a master': had.channels / fleet.masters,
     'connections of a master': had.connections / fleet.masters,
     'CPU of a master for all to come back after a cut': cut.cpuUs / 1e6 / fleet.masters,

@@ -45,7 +45,7 @@ export class Replica {
     return this.ask({ do: 'usage' });
   }
 
-  /** Its RSS behind a full collection, in bytes. */
+  /** What it uses of its heap and beside it behind a full collection, in bytes. */
   memory(): Promise<number> {
     return this.ask({ do: 'memory' });
   }
