@@ -111,10 +111,12 @@ export class Line {
     elsewhere?: Line,
   ): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const refuse = (error: unknown): void => {
-        if (elsewhere && this.#isLost(error)) elsewhere.#run(script, keys, values).then(resolve, reject);
-        else reject(error);
-      };
+      const refuse = elsewhere
+        ? (error: unknown): void => {
+            if (this.#isLost(error)) elsewhere.#run(script, keys, values).then(resolve, reject);
+            else reject(error);
+          }
+        : reject;
       const call = new ScriptCall(script, keys, values, resolve, refuse, this.#unanswered);
       this.#whenReady(call, () => {
         this.#scripts.add(call);
