@@ -18,8 +18,9 @@
 -- Invariant: one holder at a time; a generation never shrinks, and survives its last holder by 24 hours. Replayed, it takes nothing twice.
 
 -- @include arguments
+-- @include options
 -- @include words
--- @include record
+-- @include time
 -- @include fence
 -- @include hold
 

@@ -11,12 +11,17 @@
 -- Invariant: one call's error ends that call alone. In Cluster all keys must be in one slot.
 
 -- @include arguments
+-- @include options
 -- @include words
--- @include statuses
--- @include record
+-- @include time
 -- @include fence
+-- @include statuses
+-- @include plan
+-- @include message
+-- @include record
 -- @include retention
 -- @include lease
+-- @include standing
 
 -- @verbs create settle read
 

@@ -17,14 +17,18 @@
 -- Invariant: a replay never deletes a flow that was created after the first run.
 
 -- @include arguments
+-- @include options
 -- @include words
 -- @include statuses
+-- @include time
+-- @include fence
+-- @include message
 -- @include record
 
 local RECEIPT_MS = 60000 -- how long a delete can be replayed
 
 local function delete(keys, arguments)
-  local verb, request = verb_of(keys, arguments, 2), request_of(arguments[2])
+  local verb, request = verb_of(keys, arguments, 2), token('request', arguments[2])
   local given = options_of(arguments, 3, ' fence statuses replyLimit ')
   local fence = given.fence and fence_of('fence', given.fence)
   local statuses = given.statuses and statuses_of('statuses', given.statuses, ' PENDING COMPLETED FAILED CANCELED TIMED_OUT ')

@@ -14,7 +14,8 @@
 
 -- @include arguments
 -- @include words
--- @include record
+-- @include time
+-- @include message
 -- @include hold
 
 local function free(keys, arguments)

@@ -11,8 +11,7 @@
 -- Invariant: a lease that ran out is never shown as held.
 
 -- @include arguments
--- @include words
--- @include record
+-- @include time
 -- @include hold
 
 local function generation(keys, arguments)

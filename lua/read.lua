@@ -13,12 +13,17 @@
 -- Invariant: a record past its deadline is never shown as pending.
 
 -- @include arguments
+-- @include time
+-- @include message
 -- @include record
 
 local function read(keys, arguments)
-  local verb = verb_of(keys, arguments, 1)
-  local given = options_of(arguments, 2, ' replyLimit ')
-  local limit = given.replyLimit and integer('replyLimit', given.replyLimit, 0, MAX_MS)
+  local verb, limit = verb_of(keys, arguments, 1), nil
+  if #arguments > 1 then
+    -- @include options
+    limit = options_of(arguments, 2, ' replyLimit ').replyLimit
+    limit = limit and integer('replyLimit', limit, 0, MAX_MS)
+  end
   local now = clock()
   local record = load(keys, verb, now)
   if not record then return reply_with('not_found', now) end

@@ -18,12 +18,16 @@
 -- Invariant: the record stays PENDING with its fence; the lease ends. Replayed, it answers as it did the first time.
 
 -- @include arguments
+-- @include options
 -- @include words
+-- @include time
+-- @include fence
+-- @include message
 -- @include record
 -- @include lease
 
 local function release(keys, arguments)
-  local verb, request = verb_of(keys, arguments, 4), request_of(arguments[2])
+  local verb, request = verb_of(keys, arguments, 4), token('request', arguments[2])
   local fence, owner = fence_of('fence', arguments[3]), token('owner', arguments[4])
   local unbegun = options_of(arguments, 5, ' unbegun ').unbegun
   if unbegun and unbegun ~= '1' then refuse('FLOWARG', 'unbegun must be 1') end

@@ -17,6 +17,9 @@
 
 -- @include arguments
 -- @include words
+-- @include time
+-- @include fence
+-- @include message
 -- @include record
 -- @include lease
 

@@ -27,37 +27,37 @@
 
 -- @include arguments
 -- @include words
+-- @include time
+-- @include message
 -- @include record
--- @include fence
 -- @include retention
 
-local function verdict_on(record, request, fence, replace)
-  if record.settledBy == request or record.endedBy == request then return 'duplicate' end
-  if fence and record.fence ~= fence then return 'superseded' end
-  if record.status == 'PENDING' or replace then return nil end
-  return record.status == 'TIMED_OUT' and 'late' or 'already_settled'
-end
-
 local function settle(keys, arguments)
-  local verb, request, status, payload = verb_of(keys, arguments, 5), request_of(arguments[2]), arguments[3], arguments[4]
+  local verb, request, status, payload = verb_of(keys, arguments, 5), token('request', arguments[2]), arguments[3], arguments[4]
   local field = status == 'COMPLETED' and 'result' or (status == 'FAILED' or status == 'CANCELED') and 'error'
   if not field then refuse('FLOWARG', 'status must be COMPLETED, FAILED or CANCELED') end
   local inline = integer('inlineBytes', arguments[5], 0, MAX_MS)
-  local given = options_of(arguments, 6, ' fence freshUntil retentionMs replace replyLimit ')
-  local fence = given.fence and fence_of('fence', given.fence)
-  local fresh = given.freshUntil and exact(integer('freshUntil', given.freshUntil, 0, 9007199254740991))
-  local retention = given.retentionMs and integer('retentionMs', given.retentionMs, 1, MAX_MS)
-  local limit = given.replyLimit and integer('replyLimit', given.replyLimit, 0, MAX_MS)
-  if given.replace and (given.replace ~= '1' or not fence) then refuse('FLOWARG', 'replace must be 1 and needs fence') end
-  if fresh and status ~= 'COMPLETED' then refuse('FLOWARG', 'freshUntil goes with COMPLETED only') end
+  local fence, fresh, retention, limit, replace
+  if #arguments > 5 then
+    -- @include options
+    -- @include fence
+    local given = options_of(arguments, 6, ' fence freshUntil retentionMs replace replyLimit ')
+    fence, replace = given.fence and fence_of('fence', given.fence), given.replace
+    fresh = given.freshUntil and exact(integer('freshUntil', given.freshUntil, 0, 9007199254740991))
+    retention = given.retentionMs and integer('retentionMs', given.retentionMs, 1, MAX_MS)
+    limit = given.replyLimit and integer('replyLimit', given.replyLimit, 0, MAX_MS)
+    if replace and (replace ~= '1' or not fence) then refuse('FLOWARG', 'replace must be 1 and needs fence') end
+    if fresh and status ~= 'COMPLETED' then refuse('FLOWARG', 'freshUntil goes with COMPLETED only') end
+  end
 
   local now = clock()
   local record = load(keys, verb, now)
   if not record then return reply_with('not_found', now) end
-  local verdict = verdict_on(record, request, fence, given.replace)
-  if verdict then return reply_with(verdict, now, record, limit) end
-
+  if record.settledBy == request or record.endedBy == request then return reply_with('duplicate', now, record, limit) end
+  if fence and record.fence ~= fence then return reply_with('superseded', now, record, limit) end
   if record.status ~= 'PENDING' then
+    if not replace then return reply_with(record.status == 'TIMED_OUT' and 'late' or 'already_settled', now, record, limit) end
+    -- @include fence
     record.fence = next_fence(record.fence, now)
     record.result, record.error = nil, nil
     redis.call('HDEL', keys[1], 'result', 'error', 'freshUntil')

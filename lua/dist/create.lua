@@ -29,7 +29,8 @@
 -- Invariant: at most one owner holds a fence, and a fence is given once. Replayed, it answers as it did the first time.
 
 -- Arguments: every one is checked before the first write; a bad one ends the script with a FLOWARG error that names it.
--- Each function here costs every run of every script that includes it: only what is needed, where it is needed.
+-- A script makes its functions anew in each run, which costs more than most of them do: what every run needs is included at its
+-- top, what few runs need in the branch that needs it.
 
 local MAX_MS = 315360000000 -- ten years: an instant plus this stays exact in a double
 
@@ -56,29 +57,10 @@ local function verb_of(keys, arguments, least)
   return verb
 end
 
--- Whether a list of words, each between spaces, has this one.
-local function has_word(list, word)
-  return string.find(list, ' ' .. word .. ' ', 1, true) and not string.find(word, ' ', 1, true)
-end
-
--- Options come as name, value pairs behind the positional arguments, like those of Redis' own commands. `known` has their
--- names, each between spaces.
-local function add_options(options, arguments, first, known)
-  for at = first, #arguments, 2 do
-    local name, value = arguments[at], arguments[at + 1]
-    if not has_word(known, name) then refuse('FLOWARG', 'unknown option ' .. string.sub(name, 1, 40)) end
-    if value == nil then refuse('FLOWARG', 'option ' .. name .. ' has no value') end
-    if options[name] then refuse('FLOWARG', 'option ' .. name .. ' is given twice') end
-    options[name] = value
-  end
-  return options
-end
-
-local NONE = {}
-
-local function options_of(arguments, first, known)
-  if #arguments < first then return NONE end
-  return add_options({}, arguments, first, known)
+local function typed(reply, key)
+  if type(reply) ~= 'table' or not reply.err then return reply end
+  if string.find(reply.err, 'WRONGTYPE', 1, true) then refuse('FLOWTYPE', 'the ' .. key .. ' key holds another Redis type') end
+  error(reply)
 end
 
 local present -- the instant of this run, which all calls of a batch share
@@ -97,58 +79,46 @@ local function token(name, text)
   if not text or #text == 0 or #text > 64 or not string.find(text, '^[%w_.:][%w_.:-]*$') then
     refuse('FLOWARG', name .. ' must be 1 to 64 of A-Z a-z 0-9 _ . : - and not begin with -')
   end
+  -- A request id must never read like the word with which a script itself signs a settlement.
+  if (text == 'timeout' or text == 'owner_lost') and name == 'request' then refuse('FLOWARG', 'request must not be the word ' .. text) end
   return text
+end
+-- Time is the server's.
+
+local function exact(number)
+  return string.format('%.0f', number)
 end
 
--- A request id must never read like the word with which a script itself signs a settlement.
-local function request_of(text)
-  token('request', text)
-  if text == 'timeout' or text == 'owner_lost' then refuse('FLOWARG', 'request must not be the word ' .. text) end
-  return text
+-- Now: `ms` for the record's instants, `text` the same as it is written, `micros` and `digits` for fences.
+local function clock()
+  if not present then
+    local time = redis.call('TIME')
+    local digits = time[1] .. string.sub('00000' .. time[2], -6)
+    local text = string.sub(digits, 1, -4)
+    present = { ms = tonumber(text), text = text, micros = tonumber(digits), digits = digits }
+  end
+  return present
 end
+-- Fences. The next one only grows, and survives deletion and expiry of the key.
 
 local function fence_of(name, text)
   integer(name, text, 1, 9007199254740991)
   if string.sub(text, 1, 1) == '0' then refuse('FLOWARG', name .. ' must have no leading zeros') end
   return text
 end
--- A list of statuses as an argument, comma between.
 
--- `known` has the statuses that may be in it, each between spaces.
-local function statuses_of(name, text, known)
-  local set = {}
-  for status in string.gmatch(text, '[^,]+') do
-    if not has_word(known, status) then refuse('FLOWARG', name .. ' has no status ' .. string.sub(status, 1, 40)) end
-    set[status] = true
-  end
-  return set
+local function next_fence(previous, now)
+  if previous and tonumber(previous) >= now.micros then return exact(previous + 1) end
+  return now.digits
 end
--- The record: a hash with readable fields. `load` gives it as the state table sees it: a deadline that has passed is
--- settled and told before the verb looks at it.
-
-local function is_status(status)
-  return status == 'PENDING' or status == 'COMPLETED' or status == 'FAILED' or status == 'CANCELED' or status == 'TIMED_OUT'
-end
-
-local function exact(number)
-  return string.format('%.0f', number)
-end
-
--- Now: `ms` for the record's instants, `text` the same as it is written, `micros` for fences.
-local function clock()
-  if not present then
-    local time = redis.call('TIME')
-    local micros = time[1] * 1000000 + time[2]
-    local ms = math.floor(micros / 1000)
-    present = { ms = ms, text = exact(ms), micros = micros }
-  end
-  return present
-end
+-- What is told on the channel, which is the record's key.
 
 -- A wake-up that cannot be sent (an ACL without channels) is one that is missed: what was written stands, and pollers find it.
 local function publish(verb, key, record, event, at, form, payload)
   redis.pcall(verb, key, '1 ' .. event .. ' ' .. record.origin .. ' ' .. record.fence .. ' ' .. at .. ' ' .. form .. '\n' .. payload)
 end
+-- The record: a hash with readable fields. `load` gives it as the state table sees it: a deadline that has passed is
+-- settled and told before the verb looks at it.
 
 local function mark_settled(keys, record, status, at, by, field, payload)
   record.status, record.settledAt, record.settledBy = status, at, by
@@ -160,29 +130,6 @@ local function mark_settled(keys, record, status, at, by, field, payload)
   redis.call('DEL', keys[2])
 end
 
-local function typed(reply, key)
-  if type(reply) ~= 'table' or not reply.err then return reply end
-  if string.find(reply.err, 'WRONGTYPE', 1, true) then refuse('FLOWTYPE', 'the ' .. key .. ' key holds another Redis type') end
-  error(reply)
-end
-
--- One match for all: this runs in every script.
-local function check(record)
-  local line = (record.fence or '?') .. ' ' .. (record.origin or '?') .. ' ' .. (record.attempt or '?') .. ' ' .. (record.createdAt or '?')
-    .. ' ' .. (record.deadlineAt or '?') .. ' ' .. (record.leaseUntil or '0') .. ' ' .. (record.maxAttempts or '0')
-    .. ' ' .. (record.settledAt or '0') .. ' ' .. (record.freshUntil or '0')
-    .. ' ' .. (record.owner or '-') .. ' ' .. (record.settledBy or '-')
-  -- tonumber would take 0x10, 1e9 and nan too, and 17 digits are no longer exact.
-  if is_status(record.status) and record.metadata
-    and string.find(line, '^%d+ %d+ %d+ %d+ %d+ %d+ %d+ %d+ %d+ %S+ %S+$')
-    and #record.fence < 17 and #record.origin < 17 and #record.attempt < 17 and #record.createdAt < 17 and #record.deadlineAt < 17
-    and #(record.leaseUntil or '') < 17 and #(record.maxAttempts or '') < 17
-    and #(record.settledAt or '') < 17 and #(record.freshUntil or '') < 17 then
-    return
-  end
-  refuse('FLOWTYPE', 'the record lacks a field or has one that cannot be read')
-end
-
 local function load(keys, verb, now)
   local list = typed(redis.pcall('HGETALL', keys[1]), 'record')
   if #list == 0 then return nil end
@@ -192,8 +139,19 @@ local function load(keys, verb, now)
     if record.v == nil then refuse('FLOWTYPE', 'the record key holds a hash that is no flow record') end
     refuse('FLOWVERSION', 'the record has version ' .. string.sub(record.v, 1, 40) .. ', this script knows 1')
   end
-  check(record)
-  if record.status == 'PENDING' and tonumber(record.deadlineAt) <= now.ms then
+  -- One match for all: this runs in every script. tonumber would take 0x10, 1e9 and nan too, and 17 digits are no longer exact.
+  local status, line = record.status, (record.fence or '?') .. ' ' .. (record.origin or '?') .. ' ' .. (record.attempt or '?')
+    .. ' ' .. (record.createdAt or '?') .. ' ' .. (record.deadlineAt or '?') .. ' ' .. (record.leaseUntil or '0')
+    .. ' ' .. (record.maxAttempts or '0') .. ' ' .. (record.settledAt or '0') .. ' ' .. (record.freshUntil or '0')
+    .. ' ' .. (record.owner or '-') .. ' ' .. (record.settledBy or '-')
+  if not record.metadata or not string.find(line, '^%d+ %d+ %d+ %d+ %d+ %d+ %d+ %d+ %d+ %S+ %S+$')
+    or #record.fence > 16 or #record.origin > 16 or #record.attempt > 16 or #record.createdAt > 16 or #record.deadlineAt > 16
+    or #(record.leaseUntil or '') > 16 or #(record.maxAttempts or '') > 16
+    or #(record.settledAt or '') > 16 or #(record.freshUntil or '') > 16
+    or status ~= 'PENDING' and status ~= 'COMPLETED' and status ~= 'FAILED' and status ~= 'CANCELED' and status ~= 'TIMED_OUT' then
+    refuse('FLOWTYPE', 'the record lacks a field or has one that cannot be read')
+  end
+  if status == 'PENDING' and tonumber(record.deadlineAt) <= now.ms then
     mark_settled(keys, record, 'TIMED_OUT', record.deadlineAt, 'timeout')
     publish(verb, keys[1], record, 'TIMED_OUT', record.deadlineAt, 'inline', '')
   end
@@ -211,13 +169,6 @@ local function reply_with(verdict, now, record, limit)
   if payload and limit and #payload > limit then payload = nil end
   return { verdict, head, record.metadata, payload }
 end
--- The next fence: it only grows, and survives deletion and expiry of the key.
-
-local function next_fence(previous, now)
-  local micros = now.micros
-  if previous and tonumber(previous) >= micros then micros = previous + 1 end
-  return exact(micros)
-end
 -- How long a settled record stays: as its creator said, else by the contract's defaults.
 
 local function retention_of(retention, status)
@@ -228,152 +179,175 @@ local function retention_of(retention, status)
   if status == 'FAILED' then return failed end
   return status == 'CANCELED' and canceled or timed_out
 end
--- The lease of a flow that somebody owns.
-
--- Whether the flow's lease is over. An open flow has none.
-local function lapsed(record, now)
-  return record.leaseUntil ~= nil and tonumber(record.leaseUntil) <= now.ms
-end
-
-local function holds(record, fence, owner)
-  return record.leaseUntil ~= nil and record.fence == fence and record.owner == owner
-end
-
--- The timer ends when the flow next needs a look; its expiry is a hint, nothing depends on it.
-local function set_timer(keys, record, now)
-  local at = record.deadlineAt
-  if record.leaseUntil and not lapsed(record, now) then at = record.leaseUntil end
-  redis.call('SET', keys[2], '1', 'PXAT', at)
-end
-
-local function check_options(plan)
-  if plan.conflict and plan.conflict ~= 'join' and plan.conflict ~= 'supersede' then
-    refuse('FLOWARG', 'conflict must be join or supersede')
-  end
-  if plan.origin and plan.conflict == 'supersede' then refuse('FLOWARG', 'origin does not go with conflict supersede') end
-  if (plan.leaseMs == nil) ~= (plan.owner == nil) then refuse('FLOWARG', 'owner and leaseMs go together') end
-  if plan.leaseMs then integer('leaseMs', plan.leaseMs, 1, MAX_MS) end
-  if plan.owner then token('owner', plan.owner) end
-  if plan.maxAttempts then integer('maxAttempts', plan.maxAttempts, 0, 1000000) end
-  if plan.reuse then plan.reuse = statuses_of('reuse', plan.reuse, ' COMPLETED FAILED CANCELED TIMED_OUT ') end
-  if plan.minFreshMs then integer('minFreshMs', plan.minFreshMs, 0, MAX_MS) end
-  if plan.rejectFence then fence_of('rejectFence', plan.rejectFence) end
-  if plan.origin then fence_of('origin', plan.origin) end
-  if plan.replyLimit then plan.replyLimit = integer('replyLimit', plan.replyLimit, 0, MAX_MS) end
-  if plan.retention then
-    local numbers = { string.match(plan.retention, '^(%d+) (%d+) (%d+) (%d+)$') }
-    if #numbers == 0 then refuse('FLOWARG', 'retention must be four whole numbers with a space between') end
-    for at = 1, 4 do integer('retention', numbers[at], 1, MAX_MS) end
-  end
-end
-
-local function plan_of(arguments)
-  local plan = {
-    request = request_of(arguments[2]), timeoutMs = integer('timeoutMs', arguments[3], 1, MAX_MS), metadata = arguments[4],
-  }
-  if #arguments > 4 then
-    add_options(plan, arguments, 5, ' retention owner leaseMs maxAttempts conflict reuse minFreshMs rejectFence origin replyLimit ')
-    check_options(plan)
-  end
-  return plan
-end
-
-local function lease_end(plan, now, deadline)
-  return exact(math.min(now.ms + plan.leaseMs, deadline))
-end
-
--- The fields that few flows have.
-local function add_rare_fields(key, plan, previous, deleted_by, ended_by)
-  local displaced = previous and previous.status == 'PENDING' and previous.createdBy
-  if tonumber(plan.maxAttempts or 0) > 0 then redis.call('HSET', key, 'maxAttempts', plan.maxAttempts) end
-  if plan.retention then redis.call('HSET', key, 'retention', plan.retention) end
-  if displaced then redis.call('HSET', key, 'displaced', displaced) end
-  if deleted_by then redis.call('HSET', key, 'deletedBy', deleted_by) end
-  if ended_by then redis.call('HSET', key, 'endedBy', ended_by) end
-end
-
-local function open(keys, plan, verb, now, previous)
-  local deadline = now.ms + plan.timeoutMs
-  local deadline_at = exact(deadline)
-  local lease_until = plan.leaseMs and lease_end(plan, now, deadline)
-  local left = typed(redis.pcall('SET', keys[2], '1', 'PXAT', lease_until or deadline_at, 'GET'), 'timer')
-  if previous and previous.status == 'PENDING' then publish(verb, keys[1], previous, 'SUPERSEDED', now.text, 'inline', '') end
-  -- A delete leaves its receipt in the timer; the new record keeps it, and who ended the flow before, so that a late replay of
-  -- either cannot touch a successor.
-  local deleted_fence, deleted_by, ended_by
-  if left and left ~= '1' then deleted_fence, deleted_by, ended_by = string.match(left, '^deleted (%d+) (%S+) ?(%S*)$') end
-  if ended_by == '' then ended_by = nil end
-  if previous then deleted_by, ended_by = deleted_by or previous.deletedBy, previous.settledBy or previous.endedBy end
-  local fence = next_fence(previous and previous.fence or deleted_fence, now)
-  local record = {
-    status = 'PENDING', fence = fence, origin = fence, attempt = lease_until and '1' or '0', createdAt = now.text,
-    deadlineAt = deadline_at, leaseUntil = lease_until, owner = plan.owner, metadata = plan.metadata,
-  }
-  if previous then redis.call('DEL', keys[1]) end
-  redis.call('HSET', keys[1], 'v', '1', 'status', 'PENDING', 'fence', fence, 'origin', fence, 'attempt', record.attempt,
-    'createdAt', now.text, 'deadlineAt', deadline_at, 'createdBy', plan.request, 'metadata', plan.metadata)
-  if lease_until then redis.call('HSET', keys[1], 'owner', plan.owner, 'leaseUntil', lease_until) end
-  add_rare_fields(keys[1], plan, previous, deleted_by, ended_by)
-  redis.call('PEXPIREAT', keys[1], exact(deadline + retention_of(plan.retention, 'TIMED_OUT')))
-  return reply_with('created', now, record)
-end
-
-local function take_over(keys, plan, verb, record, now)
-  local most = tonumber(record.maxAttempts or 0)
-  if most > 0 and tonumber(record.attempt) >= most then
-    record.error = string.format('{"name":"OwnerLostError","message":"the owner was lost in attempt %s of %s","code":"owner_lost"}',
-      record.attempt, record.maxAttempts)
-    mark_settled(keys, record, 'FAILED', now.text, 'owner_lost', 'error', record.error)
-    redis.call('PEXPIREAT', keys[1], exact(now.ms + retention_of(record.retention, 'FAILED')))
-    publish(verb, keys[1], record, 'FAILED', record.settledAt, 'stored', '')
-    return 'settled'
-  end
-  record.fence = next_fence(record.fence, now)
-  record.attempt = exact(record.attempt + 1)
-  record.owner = plan.owner
-  record.leaseUntil = lease_end(plan, now, tonumber(record.deadlineAt))
-  redis.call('HSET', keys[1], 'fence', record.fence, 'attempt', record.attempt, 'owner', plan.owner, 'leaseUntil', record.leaseUntil,
-    'displaced', record.createdBy or '', 'createdBy', plan.request)
-  set_timer(keys, record, now)
-  return 'taken_over'
-end
-
--- A flow that used up its attempts stays so for its retention: a later caller must not run what may run only so often.
-local function handed_back(record, plan, now)
-  if record.settledBy == 'owner_lost' then return true end
-  if plan.reuse and not plan.reuse[record.status] then return false end
-  if record.status ~= 'COMPLETED' then return plan.reuse ~= nil end
-  if record.fence == plan.rejectFence then return false end
-  return record.freshUntil == nil or record.freshUntil - now.ms >= tonumber(plan.minFreshMs or 0)
-end
-
-local function verdict_on(keys, plan, verb, record, now)
-  if record.createdBy == plan.request then return tonumber(record.attempt) > 1 and 'taken_over' or 'created' end
-  if plan.origin and record.origin ~= plan.origin then return 'superseded' end
-  -- A replay of the create that this owner displaced: superseded, its flow is gone; taken over, it goes on.
-  local displaced = record.displaced == plan.request
-  if displaced and tonumber(record.attempt) < 2 then return 'superseded' end
-  if plan.conflict == 'supersede' and not displaced then return nil end
-  if record.status ~= 'PENDING' then
-    if plan.origin or handed_back(record, plan, now) then return 'settled' end
-    return nil
-  end
-  if plan.leaseMs and lapsed(record, now) then return take_over(keys, plan, verb, record, now) end
-  return 'joined'
-end
 
 local function create(keys, arguments)
   local verb = verb_of(keys, arguments, 4)
-  local plan = plan_of(arguments)
-  local now = clock()
-  local record = load(keys, verb, now)
-  if not record then
-    if plan.origin then return reply_with('not_found', now) end
-    return open(keys, plan, verb, now, nil)
+  local request, timeout, metadata = token('request', arguments[2]), integer('timeoutMs', arguments[3], 1, MAX_MS), arguments[4]
+  local plan = {}
+  if #arguments > 4 then
+    -- Options: what follows the positional arguments.
+
+    -- Whether a list of words, each between spaces, has this one.
+    local function has_word(list, word)
+      return string.find(list, ' ' .. word .. ' ', 1, true) and not string.find(word, ' ', 1, true)
+    end
+
+    -- Options come as name, value pairs behind the positional arguments, like those of Redis' own commands. `known` has their
+    -- names, each between spaces.
+    local function options_of(arguments, first, known)
+      local options = {}
+      for at = first, #arguments, 2 do
+        local name, value = arguments[at], arguments[at + 1]
+        if not has_word(known, name) then refuse('FLOWARG', 'unknown option ' .. string.sub(name, 1, 40)) end
+        if value == nil then refuse('FLOWARG', 'option ' .. name .. ' has no value') end
+        if options[name] then refuse('FLOWARG', 'option ' .. name .. ' is given twice') end
+        options[name] = value
+      end
+      return options
+    end
+    -- A list of statuses as an argument, comma between.
+
+    -- `known` has the statuses that may be in it, each between spaces.
+    local function statuses_of(name, text, known)
+      local set = {}
+      for status in string.gmatch(text, '[^,]+') do
+        if not has_word(known, status) then refuse('FLOWARG', name .. ' has no status ' .. string.sub(status, 1, 40)) end
+        set[status] = true
+      end
+      return set
+    end
+    -- The options of create, checked.
+
+    local function plan_of(arguments)
+      local plan = options_of(arguments, 5, ' retention owner leaseMs maxAttempts conflict reuse minFreshMs rejectFence origin replyLimit ')
+      if plan.conflict and plan.conflict ~= 'join' and plan.conflict ~= 'supersede' then
+        refuse('FLOWARG', 'conflict must be join or supersede')
+      end
+      if plan.origin and plan.conflict == 'supersede' then refuse('FLOWARG', 'origin does not go with conflict supersede') end
+      if (plan.leaseMs == nil) ~= (plan.owner == nil) then refuse('FLOWARG', 'owner and leaseMs go together') end
+      if plan.leaseMs then integer('leaseMs', plan.leaseMs, 1, MAX_MS) end
+      if plan.owner then token('owner', plan.owner) end
+      if plan.maxAttempts then integer('maxAttempts', plan.maxAttempts, 0, 1000000) end
+      if plan.reuse then plan.reuse = statuses_of('reuse', plan.reuse, ' COMPLETED FAILED CANCELED TIMED_OUT ') end
+      if plan.minFreshMs then integer('minFreshMs', plan.minFreshMs, 0, MAX_MS) end
+      if plan.rejectFence then fence_of('rejectFence', plan.rejectFence) end
+      if plan.origin then fence_of('origin', plan.origin) end
+      if plan.replyLimit then plan.replyLimit = integer('replyLimit', plan.replyLimit, 0, MAX_MS) end
+      if plan.retention then
+        local numbers = { string.match(plan.retention, '^(%d+) (%d+) (%d+) (%d+)$') }
+        if #numbers == 0 then refuse('FLOWARG', 'retention must be four whole numbers with a space between') end
+        for at = 1, 4 do integer('retention', numbers[at], 1, MAX_MS) end
+      end
+      return plan
+    end
+    plan = plan_of(arguments)
   end
-  local verdict = verdict_on(keys, plan, verb, record, now)
-  if verdict then return reply_with(verdict, now, record, plan.replyLimit or 65536) end
-  return open(keys, plan, verb, now, record)
+  plan.request = request
+
+  local now = clock()
+  local previous = load(keys, verb, now)
+  if previous then
+    -- The lease of a flow that somebody owns.
+
+    -- Whether the flow's lease is over. An open flow has none.
+    local function lapsed(record, now)
+      return record.leaseUntil ~= nil and tonumber(record.leaseUntil) <= now.ms
+    end
+
+    local function holds(record, fence, owner)
+      return record.leaseUntil ~= nil and record.fence == fence and record.owner == owner
+    end
+
+    -- The timer ends when the flow next needs a look; its expiry is a hint, nothing depends on it.
+    local function set_timer(keys, record, now)
+      local at = record.deadlineAt
+      if record.leaseUntil and not lapsed(record, now) then at = record.leaseUntil end
+      redis.call('SET', keys[2], '1', 'PXAT', at)
+    end
+    -- What create does with a flow that stands.
+
+    local function take_over(keys, plan, verb, record, now)
+      local most = tonumber(record.maxAttempts or 0)
+      if most > 0 and tonumber(record.attempt) >= most then
+        record.error = string.format('{"name":"OwnerLostError","message":"the owner was lost in attempt %s of %s","code":"owner_lost"}',
+          record.attempt, record.maxAttempts)
+        mark_settled(keys, record, 'FAILED', now.text, 'owner_lost', 'error', record.error)
+        redis.call('PEXPIREAT', keys[1], exact(now.ms + retention_of(record.retention, 'FAILED')))
+        publish(verb, keys[1], record, 'FAILED', record.settledAt, 'stored', '')
+        return 'settled'
+      end
+      record.fence = next_fence(record.fence, now)
+      record.attempt = exact(record.attempt + 1)
+      record.owner = plan.owner
+      record.leaseUntil = exact(math.min(now.ms + plan.leaseMs, tonumber(record.deadlineAt)))
+      redis.call('HSET', keys[1], 'fence', record.fence, 'attempt', record.attempt, 'owner', plan.owner, 'leaseUntil', record.leaseUntil,
+        'displaced', record.createdBy or '', 'createdBy', plan.request)
+      set_timer(keys, record, now)
+      return 'taken_over'
+    end
+
+    -- A flow that used up its attempts stays so for its retention: a later caller must not run what may run only so often.
+    local function handed_back(record, plan, now)
+      if record.settledBy == 'owner_lost' then return true end
+      if plan.reuse and not plan.reuse[record.status] then return false end
+      if record.status ~= 'COMPLETED' then return plan.reuse ~= nil end
+      if record.fence == plan.rejectFence then return false end
+      return record.freshUntil == nil or record.freshUntil - now.ms >= tonumber(plan.minFreshMs or 0)
+    end
+
+    -- Nil where a new flow takes its place.
+    local function verdict_on_standing(keys, plan, verb, record, now)
+      if record.createdBy == plan.request then return tonumber(record.attempt) > 1 and 'taken_over' or 'created' end
+      if plan.origin and record.origin ~= plan.origin then return 'superseded' end
+      -- A replay of the create that this owner displaced: superseded, its flow is gone; taken over, it goes on.
+      local displaced = record.displaced == plan.request
+      if displaced and tonumber(record.attempt) < 2 then return 'superseded' end
+      if plan.conflict == 'supersede' and not displaced then return nil end
+      if record.status ~= 'PENDING' then
+        if plan.origin or handed_back(record, plan, now) then return 'settled' end
+        return nil
+      end
+      if plan.leaseMs and lapsed(record, now) then return take_over(keys, plan, verb, record, now) end
+      return 'joined'
+    end
+    local verdict = verdict_on_standing(keys, plan, verb, previous, now)
+    if verdict then return reply_with(verdict, now, previous, plan.replyLimit or 65536) end
+  elseif plan.origin then
+    return reply_with('not_found', now)
+  end
+
+  local deadline = now.ms + timeout
+  local deadline_at = exact(deadline)
+  local lease_until = plan.leaseMs and exact(math.min(now.ms + plan.leaseMs, deadline))
+  local left = typed(redis.pcall('SET', keys[2], '1', 'PXAT', lease_until or deadline_at, 'GET'), 'timer')
+  -- A delete leaves its receipt in the timer; the new record keeps it, and who ended the flow before, so that a late replay of
+  -- either cannot touch a successor.
+  local deleted_fence, deleted_by, ended_by, displaced
+  if left and left ~= '1' then deleted_fence, deleted_by, ended_by = string.match(left, '^deleted (%d+) (%S+) ?(%S*)$') end
+  if ended_by == '' then ended_by = nil end
+  if previous then
+    if previous.status == 'PENDING' then
+      publish(verb, keys[1], previous, 'SUPERSEDED', now.text, 'inline', '')
+      displaced = previous.createdBy
+    end
+    deleted_by, ended_by = deleted_by or previous.deletedBy, previous.settledBy or previous.endedBy
+    redis.call('DEL', keys[1])
+  end
+  local fence = next_fence(previous and previous.fence or deleted_fence, now)
+  local record = {
+    status = 'PENDING', fence = fence, origin = fence, attempt = lease_until and '1' or '0', createdAt = now.text,
+    deadlineAt = deadline_at, leaseUntil = lease_until, owner = plan.owner, metadata = metadata,
+  }
+  redis.call('HSET', keys[1], 'v', '1', 'status', 'PENDING', 'fence', fence, 'origin', fence, 'attempt', record.attempt,
+    'createdAt', now.text, 'deadlineAt', deadline_at, 'createdBy', request, 'metadata', metadata)
+  if lease_until then redis.call('HSET', keys[1], 'owner', plan.owner, 'leaseUntil', lease_until) end
+  if tonumber(plan.maxAttempts or 0) > 0 then redis.call('HSET', keys[1], 'maxAttempts', plan.maxAttempts) end
+  if plan.retention then redis.call('HSET', keys[1], 'retention', plan.retention) end
+  if displaced then redis.call('HSET', keys[1], 'displaced', displaced) end
+  if deleted_by then redis.call('HSET', keys[1], 'deletedBy', deleted_by) end
+  if ended_by then redis.call('HSET', keys[1], 'endedBy', ended_by) end
+  redis.call('PEXPIREAT', keys[1], exact(deadline + retention_of(plan.retention, 'TIMED_OUT')))
+  return reply_with('created', now, record)
 end
 
 return answer(create, KEYS, ARGV)

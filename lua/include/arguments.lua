@@ -1,5 +1,6 @@
 -- Arguments: every one is checked before the first write; a bad one ends the script with a FLOWARG error that names it.
--- Each function here costs every run of every script that includes it: only what is needed, where it is needed.
+-- A script makes its functions anew in each run, which costs more than most of them do: what every run needs is included at its
+-- top, what few runs need in the branch that needs it.
 
 local MAX_MS = 315360000000 -- ten years: an instant plus this stays exact in a double
 
@@ -26,29 +27,10 @@ local function verb_of(keys, arguments, least)
   return verb
 end
 
--- Whether a list of words, each between spaces, has this one.
-local function has_word(list, word)
-  return string.find(list, ' ' .. word .. ' ', 1, true) and not string.find(word, ' ', 1, true)
-end
-
--- Options come as name, value pairs behind the positional arguments, like those of Redis' own commands. `known` has their
--- names, each between spaces.
-local function add_options(options, arguments, first, known)
-  for at = first, #arguments, 2 do
-    local name, value = arguments[at], arguments[at + 1]
-    if not has_word(known, name) then refuse('FLOWARG', 'unknown option ' .. string.sub(name, 1, 40)) end
-    if value == nil then refuse('FLOWARG', 'option ' .. name .. ' has no value') end
-    if options[name] then refuse('FLOWARG', 'option ' .. name .. ' is given twice') end
-    options[name] = value
-  end
-  return options
-end
-
-local NONE = {}
-
-local function options_of(arguments, first, known)
-  if #arguments < first then return NONE end
-  return add_options({}, arguments, first, known)
+local function typed(reply, key)
+  if type(reply) ~= 'table' or not reply.err then return reply end
+  if string.find(reply.err, 'WRONGTYPE', 1, true) then refuse('FLOWTYPE', 'the ' .. key .. ' key holds another Redis type') end
+  error(reply)
 end
 
 local present -- the instant of this run, which all calls of a batch share

@@ -1,15 +1,22 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const INCLUDE = /^-- @include (\w+)$/gm;
+const INCLUDE = /^( *)-- @include (\w+)$/gm;
 const INCLUDED_VERBS = /^-- @verbs (.+)$/m;
 const HEADER = /^(?:--.*\n)+/;
 const ENTRY = /^return answer\((\w+), KEYS, ARGV\)$/m;
 
-/** The script as Redis runs it: each include stands where it is named, once, and so does each verb that another one runs. */
+/**
+ * The script as Redis runs it: each include stands where it is named, and so does each verb that another one runs. What a verb includes
+ * within a branch is not made in runs that go past it; a batch, and the library, have it at hand for all.
+ */
 export function flatten(folder: string, source: string): string {
   return source
-    .replace(INCLUDE, (_line, name: string) => include(folder, name).trimEnd())
+    .replace(INCLUDE, (_line, indent: string, name: string) =>
+      include(folder, name)
+        .trimEnd()
+        .replace(/^(?=.)/gm, indent),
+    )
     .replace(INCLUDED_VERBS, (_line, names: string) => {
       const verbs = names.split(' ').map((name) => {
         const verb = readFileSync(join(folder, `${name}.lua`), 'utf8').replace(HEADER, '');
@@ -24,7 +31,7 @@ export function include(folder: string, name: string): string {
 }
 
 export function includesOf(source: string): string[] {
-  return [...source.matchAll(INCLUDE)].map((match) => match[1] ?? '');
+  return [...source.matchAll(INCLUDE)].map((match) => match[2] ?? '');
 }
 
 /** All verbs as one Redis 7 Function library: the includes once, each verb a function of its keys and arguments. */

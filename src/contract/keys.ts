@@ -5,6 +5,8 @@ const PREFIX = /^[A-Za-z0-9_.:-]{1,64}$/;
 // eslint-disable-next-line no-control-regex -- control characters are what it looks for
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 const MAX_ID_BYTES = 512;
+// What nearly every id is; anything else is looked at more closely.
+const PLAIN = /^[ -~]{1,512}$/;
 
 /** The two keys of a flow; the record's key is its channel too. Both fall into one Cluster slot, whatever the id holds. */
 export interface FlowKeys {
@@ -67,6 +69,7 @@ export function checkId(type: string, id: unknown): string {
 function checkName(type: string, name: unknown): string {
   if (typeof name !== 'string')
     throw new FlowInvalidArgumentError(`${described(type)} must be a string, got ${show(name)}`);
+  if (PLAIN.test(name)) return name;
   const bytes = Buffer.byteLength(name);
   if (bytes < 1 || bytes > MAX_ID_BYTES) {
     throw new FlowInvalidArgumentError(

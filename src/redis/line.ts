@@ -122,8 +122,8 @@ export class Line {
         this.#scripts.add(call);
         if (this.#inTick) return;
         this.#inTick = true;
-        process.nextTick(this.#endTick);
         if (!this.#bundling) this.#scripts.flush();
+        process.nextTick(this.#endTick);
       });
     });
   }
@@ -229,9 +229,9 @@ export class Line {
       timed.expire();
       return;
     }
-    this.#deadlines.add(timed);
     if (this.ready) go();
     else this.#hold(timed, go);
+    this.#deadlines.add(timed); // last: what is sent is on its way by then
   }
 
   #hold(timed: Timed, go: () => void): void {

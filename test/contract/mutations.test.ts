@@ -27,8 +27,8 @@ const MUTATIONS: readonly Mutation[] = [
   {
     what: 'settle overwrites a terminal record',
     verb: 'settle',
-    guard: "if record.status == 'PENDING' or replace then",
-    broken: 'if true then',
+    guard: 'if not replace then',
+    broken: 'if false then',
   },
   {
     what: 'replace keeps the fence',
@@ -141,7 +141,7 @@ const MUTATIONS: readonly Mutation[] = [
   {
     what: 'read shows a flow past its deadline as pending',
     verb: 'read',
-    guard: "if record.status == 'PENDING' and tonumber(record.deadlineAt) <= now.ms then",
+    guard: "if status == 'PENDING' and tonumber(record.deadlineAt) <= now.ms then",
     broken: 'if false then',
   },
 ];

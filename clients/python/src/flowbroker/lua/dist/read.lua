@@ -13,7 +13,8 @@
 -- Invariant: a record past its deadline is never shown as pending.
 
 -- Arguments: every one is checked before the first write; a bad one ends the script with a FLOWARG error that names it.
--- Each function here costs every run of every script that includes it: only what is needed, where it is needed.
+-- A script makes its functions anew in each run, which costs more than most of them do: what every run needs is included at its
+-- top, what few runs need in the branch that needs it.
 
 local MAX_MS = 315360000000 -- ten years: an instant plus this stays exact in a double
 
@@ -40,29 +41,10 @@ local function verb_of(keys, arguments, least)
   return verb
 end
 
--- Whether a list of words, each between spaces, has this one.
-local function has_word(list, word)
-  return string.find(list, ' ' .. word .. ' ', 1, true) and not string.find(word, ' ', 1, true)
-end
-
--- Options come as name, value pairs behind the positional arguments, like those of Redis' own commands. `known` has their
--- names, each between spaces.
-local function add_options(options, arguments, first, known)
-  for at = first, #arguments, 2 do
-    local name, value = arguments[at], arguments[at + 1]
-    if not has_word(known, name) then refuse('FLOWARG', 'unknown option ' .. string.sub(name, 1, 40)) end
-    if value == nil then refuse('FLOWARG', 'option ' .. name .. ' has no value') end
-    if options[name] then refuse('FLOWARG', 'option ' .. name .. ' is given twice') end
-    options[name] = value
-  end
-  return options
-end
-
-local NONE = {}
-
-local function options_of(arguments, first, known)
-  if #arguments < first then return NONE end
-  return add_options({}, arguments, first, known)
+local function typed(reply, key)
+  if type(reply) ~= 'table' or not reply.err then return reply end
+  if string.find(reply.err, 'WRONGTYPE', 1, true) then refuse('FLOWTYPE', 'the ' .. key .. ' key holds another Redis type') end
+  error(reply)
 end
 
 local present -- the instant of this run, which all calls of a batch share
@@ -75,32 +57,30 @@ local function answer(verb, keys, arguments)
   if type(reply) == 'table' and reply.refusal then return redis.error_reply(reply.refusal) end
   error(reply, 0)
 end
--- The record: a hash with readable fields. `load` gives it as the state table sees it: a deadline that has passed is
--- settled and told before the verb looks at it.
-
-local function is_status(status)
-  return status == 'PENDING' or status == 'COMPLETED' or status == 'FAILED' or status == 'CANCELED' or status == 'TIMED_OUT'
-end
+-- Time is the server's.
 
 local function exact(number)
   return string.format('%.0f', number)
 end
 
--- Now: `ms` for the record's instants, `text` the same as it is written, `micros` for fences.
+-- Now: `ms` for the record's instants, `text` the same as it is written, `micros` and `digits` for fences.
 local function clock()
   if not present then
     local time = redis.call('TIME')
-    local micros = time[1] * 1000000 + time[2]
-    local ms = math.floor(micros / 1000)
-    present = { ms = ms, text = exact(ms), micros = micros }
+    local digits = time[1] .. string.sub('00000' .. time[2], -6)
+    local text = string.sub(digits, 1, -4)
+    present = { ms = tonumber(text), text = text, micros = tonumber(digits), digits = digits }
   end
   return present
 end
+-- What is told on the channel, which is the record's key.
 
 -- A wake-up that cannot be sent (an ACL without channels) is one that is missed: what was written stands, and pollers find it.
 local function publish(verb, key, record, event, at, form, payload)
   redis.pcall(verb, key, '1 ' .. event .. ' ' .. record.origin .. ' ' .. record.fence .. ' ' .. at .. ' ' .. form .. '\n' .. payload)
 end
+-- The record: a hash with readable fields. `load` gives it as the state table sees it: a deadline that has passed is
+-- settled and told before the verb looks at it.
 
 local function mark_settled(keys, record, status, at, by, field, payload)
   record.status, record.settledAt, record.settledBy = status, at, by
@@ -112,29 +92,6 @@ local function mark_settled(keys, record, status, at, by, field, payload)
   redis.call('DEL', keys[2])
 end
 
-local function typed(reply, key)
-  if type(reply) ~= 'table' or not reply.err then return reply end
-  if string.find(reply.err, 'WRONGTYPE', 1, true) then refuse('FLOWTYPE', 'the ' .. key .. ' key holds another Redis type') end
-  error(reply)
-end
-
--- One match for all: this runs in every script.
-local function check(record)
-  local line = (record.fence or '?') .. ' ' .. (record.origin or '?') .. ' ' .. (record.attempt or '?') .. ' ' .. (record.createdAt or '?')
-    .. ' ' .. (record.deadlineAt or '?') .. ' ' .. (record.leaseUntil or '0') .. ' ' .. (record.maxAttempts or '0')
-    .. ' ' .. (record.settledAt or '0') .. ' ' .. (record.freshUntil or '0')
-    .. ' ' .. (record.owner or '-') .. ' ' .. (record.settledBy or '-')
-  -- tonumber would take 0x10, 1e9 and nan too, and 17 digits are no longer exact.
-  if is_status(record.status) and record.metadata
-    and string.find(line, '^%d+ %d+ %d+ %d+ %d+ %d+ %d+ %d+ %d+ %S+ %S+$')
-    and #record.fence < 17 and #record.origin < 17 and #record.attempt < 17 and #record.createdAt < 17 and #record.deadlineAt < 17
-    and #(record.leaseUntil or '') < 17 and #(record.maxAttempts or '') < 17
-    and #(record.settledAt or '') < 17 and #(record.freshUntil or '') < 17 then
-    return
-  end
-  refuse('FLOWTYPE', 'the record lacks a field or has one that cannot be read')
-end
-
 local function load(keys, verb, now)
   local list = typed(redis.pcall('HGETALL', keys[1]), 'record')
   if #list == 0 then return nil end
@@ -144,8 +101,19 @@ local function load(keys, verb, now)
     if record.v == nil then refuse('FLOWTYPE', 'the record key holds a hash that is no flow record') end
     refuse('FLOWVERSION', 'the record has version ' .. string.sub(record.v, 1, 40) .. ', this script knows 1')
   end
-  check(record)
-  if record.status == 'PENDING' and tonumber(record.deadlineAt) <= now.ms then
+  -- One match for all: this runs in every script. tonumber would take 0x10, 1e9 and nan too, and 17 digits are no longer exact.
+  local status, line = record.status, (record.fence or '?') .. ' ' .. (record.origin or '?') .. ' ' .. (record.attempt or '?')
+    .. ' ' .. (record.createdAt or '?') .. ' ' .. (record.deadlineAt or '?') .. ' ' .. (record.leaseUntil or '0')
+    .. ' ' .. (record.maxAttempts or '0') .. ' ' .. (record.settledAt or '0') .. ' ' .. (record.freshUntil or '0')
+    .. ' ' .. (record.owner or '-') .. ' ' .. (record.settledBy or '-')
+  if not record.metadata or not string.find(line, '^%d+ %d+ %d+ %d+ %d+ %d+ %d+ %d+ %d+ %S+ %S+$')
+    or #record.fence > 16 or #record.origin > 16 or #record.attempt > 16 or #record.createdAt > 16 or #record.deadlineAt > 16
+    or #(record.leaseUntil or '') > 16 or #(record.maxAttempts or '') > 16
+    or #(record.settledAt or '') > 16 or #(record.freshUntil or '') > 16
+    or status ~= 'PENDING' and status ~= 'COMPLETED' and status ~= 'FAILED' and status ~= 'CANCELED' and status ~= 'TIMED_OUT' then
+    refuse('FLOWTYPE', 'the record lacks a field or has one that cannot be read')
+  end
+  if status == 'PENDING' and tonumber(record.deadlineAt) <= now.ms then
     mark_settled(keys, record, 'TIMED_OUT', record.deadlineAt, 'timeout')
     publish(verb, keys[1], record, 'TIMED_OUT', record.deadlineAt, 'inline', '')
   end
@@ -165,9 +133,31 @@ local function reply_with(verdict, now, record, limit)
 end
 
 local function read(keys, arguments)
-  local verb = verb_of(keys, arguments, 1)
-  local given = options_of(arguments, 2, ' replyLimit ')
-  local limit = given.replyLimit and integer('replyLimit', given.replyLimit, 0, MAX_MS)
+  local verb, limit = verb_of(keys, arguments, 1), nil
+  if #arguments > 1 then
+    -- Options: what follows the positional arguments.
+
+    -- Whether a list of words, each between spaces, has this one.
+    local function has_word(list, word)
+      return string.find(list, ' ' .. word .. ' ', 1, true) and not string.find(word, ' ', 1, true)
+    end
+
+    -- Options come as name, value pairs behind the positional arguments, like those of Redis' own commands. `known` has their
+    -- names, each between spaces.
+    local function options_of(arguments, first, known)
+      local options = {}
+      for at = first, #arguments, 2 do
+        local name, value = arguments[at], arguments[at + 1]
+        if not has_word(known, name) then refuse('FLOWARG', 'unknown option ' .. string.sub(name, 1, 40)) end
+        if value == nil then refuse('FLOWARG', 'option ' .. name .. ' has no value') end
+        if options[name] then refuse('FLOWARG', 'option ' .. name .. ' is given twice') end
+        options[name] = value
+      end
+      return options
+    end
+    limit = options_of(arguments, 2, ' replyLimit ').replyLimit
+    limit = limit and integer('replyLimit', limit, 0, MAX_MS)
+  end
   local now = clock()
   local record = load(keys, verb, now)
   if not record then return reply_with('not_found', now) end
