@@ -3,8 +3,8 @@ import { median, type Figure } from './figures.js';
 import { Floor } from './floor.js';
 
 const IN_FLIGHT = 256;
-const FLOWS = 12_000;
-const ROUNDS = 5;
+const FLOWS = 8_000;
+const ROUNDS = 9;
 
 /** A JSON value whose encoded form has 250 bytes. */
 export const PAYLOAD = { token: 'x'.repeat(238) };

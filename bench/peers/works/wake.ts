@@ -4,7 +4,6 @@ import type { Entry } from '../entries.js';
 import { Running } from '../running.js';
 import { BYTES, type Play, type Sample } from './context.js';
 
-const BLOCK = 100;
 const POLLED = 100;
 
 interface Pair {
@@ -14,7 +13,7 @@ interface Pair {
   readonly times: number[];
 }
 
-/** From complete in one process to the outcome in another. All pairs live at once, and have their turns in blocks. */
+/** From complete in one process to the outcome in another. All pairs live at once, and have one wake each in turn. */
 export const wake: Play = async ({ server, entries, quick, label, done }) => {
   const pairs: Pair[] = [];
   try {
@@ -26,12 +25,12 @@ export const wake: Play = async ({ server, entries, quick, label, done }) => {
         times: [],
       });
     // Engines are still compiling for some thousand wakes, on cores that the wakes need.
-    const [warm, blocks] = quick ? [2, 3] : [50, 30];
-    for (let block = -warm; block < blocks; block++)
+    const [warm, count] = quick ? [200, 300] : [5_000, 3_000];
+    for (let at = -warm; at < count; at++)
       for (const pair of pairs)
         if (pair.entry.pollMs === undefined) {
-          const woken = await oneByOne(pair, `${label}-${block + warm}`);
-          if (block >= 0) pair.times.push(...woken);
+          const ms = await once(pair, `wake-${label}-${at + warm}`);
+          if (at >= 0) pair.times.push(ms);
         }
     for (const pair of pairs) {
       const { pollMs } = pair.entry;
@@ -44,16 +43,12 @@ export const wake: Play = async ({ server, entries, quick, label, done }) => {
   }
 };
 
-async function oneByOne({ waiter, settler }: Pair, label: string): Promise<number[]> {
-  const times: number[] = [];
-  for (let at = 0; at < BLOCK; at++) {
-    const id = `wake-${label}-${at}`;
-    await waiter.ask('open', { id });
-    // Asked for afterwards: while it is being woken, the waiter is to do nothing else.
-    await settler.ask('complete', { id, bytes: BYTES });
-    times.push(...(await waiter.ask('woken', {})));
-  }
-  return times;
+async function once({ waiter, settler }: Pair, id: string): Promise<number> {
+  await waiter.ask('open', { id });
+  // Asked for afterwards: while it is being woken, the waiter is to do nothing else.
+  await settler.ask('complete', { id, bytes: BYTES });
+  const [ms = NaN] = await waiter.ask('woken', {});
+  return ms;
 }
 
 /** Each flow ends at a moment of its own between two looks: one by one that would take a second each. */
