@@ -84,7 +84,8 @@ export async function wake(url: string): Promise<Figure[]> {
     figure('wake in another process, p50, vs PUBLISH', inTurn, 'flow', 0.5, 1.5),
     figure('wake in another process, p99, vs PUBLISH', inTurn, 'flow', 0.99, 3),
     figure('  a bare script of the same commands, p50', inTurn, 'bare', 0.5),
-    figure('  the wake, each by itself, p50', byThemselves, 'flow', 0.5),
+    figure('  the same, each by itself, p50', byThemselves, 'flow', 0.5, 1.5),
+    figure('  the same, each by itself, p99', byThemselves, 'flow', 0.99, 3),
     figure('  the bare script, each by itself, p50', byThemselves, 'bare', 0.5),
   ];
 }
