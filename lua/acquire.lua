@@ -21,7 +21,7 @@
 -- @include options
 -- @include words
 -- @include time
--- @include fence
+-- @include next_fence
 -- @include hold
 
 local function acquire(keys, arguments)

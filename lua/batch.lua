@@ -15,6 +15,7 @@
 -- @include words
 -- @include time
 -- @include fence
+-- @include next_fence
 -- @include statuses
 -- @include plan
 -- @include message

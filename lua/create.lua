@@ -31,7 +31,7 @@
 -- @include arguments
 -- @include words
 -- @include time
--- @include fence
+-- @include next_fence
 -- @include message
 -- @include record
 -- @include retention
@@ -43,6 +43,7 @@ local function create(keys, arguments)
   if #arguments > 4 then
     -- @include options
     -- @include statuses
+    -- @include fence
     -- @include plan
     plan = plan_of(arguments)
   end

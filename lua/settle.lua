@@ -57,7 +57,7 @@ local function settle(keys, arguments)
   if fence and record.fence ~= fence then return reply_with('superseded', now, record, limit) end
   if record.status ~= 'PENDING' then
     if not replace then return reply_with(record.status == 'TIMED_OUT' and 'late' or 'already_settled', now, record, limit) end
-    -- @include fence
+    -- @include next_fence
     record.fence = next_fence(record.fence, now)
     record.result, record.error = nil, nil
     redis.call('HDEL', keys[1], 'result', 'error', 'freshUntil')

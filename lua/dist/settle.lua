@@ -192,17 +192,12 @@ local function settle(keys, arguments)
       end
       return options
     end
-    -- Fences. The next one only grows, and survives deletion and expiry of the key.
+    -- A fence as an argument.
 
     local function fence_of(name, text)
       integer(name, text, 1, 9007199254740991)
       if string.sub(text, 1, 1) == '0' then refuse('FLOWARG', name .. ' must have no leading zeros') end
       return text
-    end
-
-    local function next_fence(previous, now)
-      if previous and tonumber(previous) >= now.micros then return exact(previous + 1) end
-      return now.digits
     end
     local given = options_of(arguments, 6, ' fence freshUntil retentionMs replace replyLimit ')
     fence, replace = given.fence and fence_of('fence', given.fence), given.replace
@@ -220,13 +215,7 @@ local function settle(keys, arguments)
   if fence and record.fence ~= fence then return reply_with('superseded', now, record, limit) end
   if record.status ~= 'PENDING' then
     if not replace then return reply_with(record.status == 'TIMED_OUT' and 'late' or 'already_settled', now, record, limit) end
-    -- Fences. The next one only grows, and survives deletion and expiry of the key.
-
-    local function fence_of(name, text)
-      integer(name, text, 1, 9007199254740991)
-      if string.sub(text, 1, 1) == '0' then refuse('FLOWARG', name .. ' must have no leading zeros') end
-      return text
-    end
+    -- The next fence only grows, and survives deletion and expiry of the key.
 
     local function next_fence(previous, now)
       if previous and tonumber(previous) >= now.micros then return exact(previous + 1) end
