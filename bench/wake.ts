@@ -37,16 +37,12 @@ export async function wake(url: string): Promise<Figure[]> {
     const key = `bench:bare-${stamp}-${String(at)}`;
     await Promise.all([
       listening.subscribe(key),
-      redis.hset(key, {
-        v: 1,
-        status: 'PENDING',
-        fence: 1,
-        origin: 1,
-        attempt: 0,
-        createdAt: stamp,
-        metadata: '{}',
-      }),
-      redis.set(`${key}:timer`, 1, 'PX', 300_000),
+      redis.set(
+        key,
+        `1 2 PENDING ${stamp} ${stamp} 0 ${stamp} ${stamp} - - - - - ${key}\n{}\n`,
+        'PX',
+        300_000,
+      ),
     ]);
     const heard = once(listening, 'message');
     settler.send({ bare: key });

@@ -28,7 +28,7 @@ async function main(): Promise<void> {
   await during.create(young);
   await during.complete(young, { accessToken: 'sealed in november' });
 
-  const stored = (await redis.hgetBuffer(`flow:{sealed-login:${old}}`, 'result')) ?? Buffer.alloc(0);
+  const stored = (await redis.getBuffer(`flow:{sealed-login:${old}}`)) ?? Buffer.alloc(0);
   console.log(`Redis holds ${String(stored.length)} bytes; readable:`, stored.includes('sealed in october'));
 
   console.log('with both keys:', (await during.wait(old)).accessToken);

@@ -26,6 +26,7 @@
 
 local function acquire(keys, arguments)
   verb_of(keys, arguments, 3)
+  check_keys(keys)
   local owner, lease = token('owner', arguments[2]), integer('leaseMs', arguments[3], 1, MAX_MS)
   local given = options_of(arguments, 4, ' expectedGeneration advanceGeneration ')
   local expected = given.expectedGeneration and integer('expectedGeneration', given.expectedGeneration, 0, 9007199254740991)

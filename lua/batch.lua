@@ -1,7 +1,7 @@
 -- batch: several calls of create, settle and read in one, in their order, each as if it had come alone.
 --
 -- KEYS[1] record  of the first call: flow:{<type>:<id>}
--- KEYS[2] timer   of the first call: flow:{<type>:<id>}:timer; then two keys for each further call
+-- KEYS[2] timer   of the first call: flow:{<type>:<id>}:timer; then two keys for each further call; or the records alone
 -- ARGV[1] verb    of the first call: create, settle or read
 -- ARGV[2] count   how many arguments of its own follow, those of the script with that name; then the next call's verb, and so on
 --
@@ -30,13 +30,16 @@ local MOST_ARGUMENTS = 64
 
 -- Nothing runs unless every call can be told from the next.
 local function check_frame(keys, arguments)
-  if #keys == 0 or #keys % 2 == 1 then refuse('FLOWARG', 'two keys are needed for each call: the record and its timer') end
-  local at = 1
-  for _ = 1, #keys, 2 do
+  local at, calls = 1, 0
+  while at <= #arguments do
     if not verbs[arguments[at]] then refuse('FLOWARG', 'verb must be create, settle or read') end
-    at = at + 2 + integer('count', arguments[at + 1], 0, MOST_ARGUMENTS)
+    at, calls = at + 2 + integer('count', arguments[at + 1], 0, MOST_ARGUMENTS), calls + 1
   end
   if at ~= #arguments + 1 then refuse('FLOWARG', 'the counts do not add up to the number of arguments') end
+  if calls == 0 or #keys ~= calls and #keys ~= 2 * calls then
+    refuse('FLOWARG', 'each call needs one key, the record, or two: the record and its timer')
+  end
+  return #keys / calls
 end
 
 local function error_of(thrown)
@@ -45,11 +48,11 @@ local function error_of(thrown)
 end
 
 local function batch(keys, arguments)
-  check_frame(keys, arguments)
+  local step = check_frame(keys, arguments)
   local replies, at = {}, 1
-  for key = 1, #keys, 2 do
+  for key = 1, #keys, step do
     local last = at + 1 + arguments[at + 1]
-    local ok, reply = pcall(verbs[arguments[at]], { keys[key], keys[key + 1] }, { unpack(arguments, at + 2, last) })
+    local ok, reply = pcall(verbs[arguments[at]], { unpack(keys, key, key + step - 1) }, { unpack(arguments, at + 2, last) })
     replies[#replies + 1] = ok and reply or error_of(reply)
     at = last + 1
   end

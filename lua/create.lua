@@ -1,7 +1,7 @@
 -- create: opens a flow, joins one that is pending, takes over one whose owner is gone, hands back one that is settled.
 --
 -- KEYS[1] record     flow:{<type>:<id>}, also the channel
--- KEYS[2] timer      flow:{<type>:<id>}:timer
+-- KEYS[2] timer      flow:{<type>:<id>}:timer; may be left out where no timer is kept
 -- ARGV[1] publish    PUBLISH, or SPUBLISH in Cluster
 -- ARGV[2] request    id of this request, the same each time it is sent
 -- ARGV[3] timeoutMs  from now to the deadline
@@ -17,6 +17,7 @@
 --   rejectFence  never hand back the COMPLETED record with this fence
 --   origin       the flow the caller waits for: take this one over or learn how it ended, never open another
 --   replyLimit   bytes; a larger result or error is left out of the reply; default 65536
+--   timer        1: keep the timer key, whose end Redis tells where keyspace events are on
 --
 -- Replies: verdict, head, metadata, payload; see the contract.
 --   created      the flow is new, this caller opened it (and owns it, if it gave owner and leaseMs)
@@ -46,11 +47,12 @@ local function create(keys, arguments)
     -- @include fence
     -- @include plan
     plan = plan_of(arguments)
+    if plan.timer and not keys[2] then refuse('FLOWARG', 'timer needs the second key') end
   end
   plan.request = request
 
   local now = clock()
-  local previous = load(keys, verb, now)
+  local previous, receipt = load(keys, verb, now)
   if previous then
     -- @include lease
     -- @include standing
@@ -63,34 +65,27 @@ local function create(keys, arguments)
   local deadline = now.ms + timeout
   local deadline_at = exact(deadline)
   local lease_until = plan.leaseMs and exact(math.min(now.ms + plan.leaseMs, deadline))
-  local left = typed(redis.pcall('SET', keys[2], '1', 'PXAT', lease_until or deadline_at, 'GET'), 'timer')
-  -- A delete leaves its receipt in the timer; the new record keeps it, and who ended the flow before, so that a late replay of
-  -- either cannot touch a successor.
-  local deleted_fence, deleted_by, ended_by, displaced
-  if left and left ~= '1' then deleted_fence, deleted_by, ended_by = string.match(left, '^deleted (%d+) (%S+) ?(%S*)$') end
-  if ended_by == '' then ended_by = nil end
-  if previous then
-    if previous.status == 'PENDING' then
-      publish(verb, keys[1], previous, 'SUPERSEDED', now.text, 'inline', '')
-      displaced = previous.createdBy
-    end
-    deleted_by, ended_by = deleted_by or previous.deletedBy, previous.settledBy or previous.endedBy
-    redis.call('DEL', keys[1])
-  end
-  local fence = next_fence(previous and previous.fence or deleted_fence, now)
+  if plan.timer then typed(redis.pcall('SET', keys[2], '1', 'PXAT', lease_until or deadline_at, 'GET'), 'timer') end
+  local before = previous or receipt
+  local fence = next_fence(before and before.fence, now)
   local record = {
     status = 'PENDING', fence = fence, origin = fence, attempt = lease_until and '1' or '0', createdAt = now.text,
-    deadlineAt = deadline_at, leaseUntil = lease_until, owner = plan.owner, metadata = metadata,
+    deadlineAt = deadline_at, leaseUntil = lease_until or '-', settledAt = '-', freshUntil = '-', owner = plan.owner or '-',
+    settledBy = '-', createdBy = request, notes = '', metadata = metadata,
   }
-  redis.call('HSET', keys[1], 'v', '1', 'status', 'PENDING', 'fence', fence, 'origin', fence, 'attempt', record.attempt,
-    'createdAt', now.text, 'deadlineAt', deadline_at, 'createdBy', request, 'metadata', metadata)
-  if lease_until then redis.call('HSET', keys[1], 'owner', plan.owner, 'leaseUntil', lease_until) end
-  if tonumber(plan.maxAttempts or 0) > 0 then redis.call('HSET', keys[1], 'maxAttempts', plan.maxAttempts) end
-  if plan.retention then redis.call('HSET', keys[1], 'retention', plan.retention) end
-  if displaced then redis.call('HSET', keys[1], 'displaced', displaced) end
-  if deleted_by then redis.call('HSET', keys[1], 'deletedBy', deleted_by) end
-  if ended_by then redis.call('HSET', keys[1], 'endedBy', ended_by) end
-  redis.call('PEXPIREAT', keys[1], exact(deadline + retention_of(plan.retention, 'TIMED_OUT')))
+  if plan.timer then note(record, 'timer', '1') end
+  if plan.retention then note(record, 'retention', plan.retention) end
+  if tonumber(plan.maxAttempts or 0) > 0 then note(record, 'maxAttempts', plan.maxAttempts) end
+  if before then
+    if before.status == 'PENDING' then note(record, 'displaced', before.createdBy) end
+    if not plan.timer then drop_timer(keys, before) end
+    -- Who ended or deleted the flow before, so that a late replay of either cannot touch its successor.
+    local ended_by = before.settledBy ~= '-' and before.settledBy or before.endedBy
+    if ended_by then note(record, 'endedBy', ended_by) end
+    if before.deletedBy then note(record, 'deletedBy', before.deletedBy) end
+  end
+  save(keys, record, exact(deadline + retention_of(plan.retention, 'TIMED_OUT')))
+  if record.displaced then publish(verb, keys[1], before, 'SUPERSEDED', now.text, 'inline', '') end
   return reply_with('created', now, record)
 end
 

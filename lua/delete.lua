@@ -1,7 +1,7 @@
 -- delete: takes a flow away; those who wait for it are told.
 --
 -- KEYS[1] record   flow:{<type>:<id>}, also the channel
--- KEYS[2] timer    flow:{<type>:<id>}:timer; keeps the receipt of the delete for a minute
+-- KEYS[2] timer    flow:{<type>:<id>}:timer; may be left out where no timer is kept
 -- ARGV[1] publish  PUBLISH, or SPUBLISH in Cluster
 -- ARGV[2] request  id of this request, the same each time it is sent
 -- ARGV[3…] options name, value pairs:
@@ -34,21 +34,20 @@ local function delete(keys, arguments)
   local statuses = given.statuses and statuses_of('statuses', given.statuses, ' PENDING COMPLETED FAILED CANCELED TIMED_OUT ')
   local limit = given.replyLimit and integer('replyLimit', given.replyLimit, 0, MAX_MS)
   local now = clock()
-  local record = load(keys, verb, now)
-  if not record then
-    local receipt = typed(redis.pcall('GET', keys[2]), 'timer')
-    local by = receipt and string.match(receipt, '^deleted %d+ (%S+)')
-    return reply_with(by == request and 'deleted' or 'not_found', now)
-  end
+  local record, receipt = load(keys, verb, now)
+  if not record then return reply_with(receipt and receipt.deletedBy == request and 'deleted' or 'not_found', now) end
   if record.deletedBy == request then return reply_with('deleted', now) end
   if (fence and record.fence ~= fence) or (statuses and not statuses[record.status]) then
     return reply_with('mismatch', now, record, limit)
   end
-  redis.call('DEL', keys[1])
-  local ended_by = record.settledBy or record.endedBy
-  redis.call('SET', keys[2], 'deleted ' .. record.fence .. ' ' .. request .. (ended_by and ' ' .. ended_by or ''), 'PX', RECEIPT_MS)
-  if record.status == 'PENDING' then publish(verb, keys[1], record, 'DELETED', now.text, 'inline', '') end
-  return reply_with('deleted', now, record, limit)
+  local reply, was_pending = reply_with('deleted', now, record, limit), record.status == 'PENDING'
+  drop_timer(keys, record)
+  redis.call('DEL', keys[1]) -- which full memory does not refuse, and after a first write no other is refused
+  record.status, record.metadata, record.payload = 'DELETED', '', nil
+  note(record, 'deletedBy', request)
+  save(keys, record, exact(now.ms + RECEIPT_MS))
+  if was_pending then publish(verb, keys[1], record, 'DELETED', now.text, 'inline', '') end
+  return reply
 end
 
 return answer(delete, KEYS, ARGV)

@@ -20,6 +20,7 @@
 
 local function free(keys, arguments)
   local verb, owner = verb_of(keys, arguments, 2), token('owner', arguments[2])
+  check_keys(keys)
   if #arguments > 2 then refuse('FLOWARG', 'free takes 2 arguments') end
   local now = clock()
   local hold, stands = load_hold(keys)

@@ -16,6 +16,7 @@
 
 local function generation(keys, arguments)
   verb_of(keys, arguments, 1)
+  check_keys(keys)
   if #arguments > 1 then refuse('FLOWARG', 'generation takes 1 argument') end
   local now = clock()
   local hold, stands = load_hold(keys)

@@ -1,7 +1,7 @@
 -- read: the record as it stands. It is a writing script: the first look past the deadline settles the flow as TIMED_OUT.
 --
 -- KEYS[1] record   flow:{<type>:<id>}, also the channel
--- KEYS[2] timer    flow:{<type>:<id>}:timer
+-- KEYS[2] timer    flow:{<type>:<id>}:timer; may be left out where no timer is kept
 -- ARGV[1] publish  PUBLISH, or SPUBLISH in Cluster
 -- ARGV[2…] options name, value pairs:
 --   replyLimit   bytes; a larger result or error is left out of the reply

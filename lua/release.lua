@@ -1,7 +1,7 @@
 -- release: the owner gives the flow up; its lease ends now, and waiters are told, so that another may take it over.
 --
 -- KEYS[1] record   flow:{<type>:<id>}, also the channel
--- KEYS[2] timer    flow:{<type>:<id>}:timer
+-- KEYS[2] timer    flow:{<type>:<id>}:timer; may be left out where no timer is kept
 -- ARGV[1] publish  PUBLISH, or SPUBLISH in Cluster
 -- ARGV[2] request  id of this request, the same each time it is sent
 -- ARGV[3] fence    the fence that the owner was given
@@ -39,8 +39,9 @@ local function release(keys, arguments)
   if not holds(record, fence, owner) then return reply_with('superseded', now, record) end
   if not lapsed(record, now) then
     record.leaseUntil = now.text
-    redis.call('HSET', keys[1], 'leaseUntil', record.leaseUntil, 'releasedBy', request)
-    if unbegun and record.maxAttempts then redis.call('HSET', keys[1], 'maxAttempts', exact(record.maxAttempts + 1)) end
+    note(record, 'releasedBy', request)
+    if unbegun and record.maxAttempts then note(record, 'maxAttempts', exact(record.maxAttempts + 1)) end
+    save(keys, record)
     set_timer(keys, record, now)
     publish(verb, keys[1], record, 'RELEASED', record.leaseUntil, 'inline', '')
   end

@@ -1,7 +1,7 @@
 -- renew: extends the owner's lease; an owner whose lease ran out gets it back if nobody took the flow over.
 --
 -- KEYS[1] record   flow:{<type>:<id>}, also the channel
--- KEYS[2] timer    flow:{<type>:<id>}:timer
+-- KEYS[2] timer    flow:{<type>:<id>}:timer; may be left out where no timer is kept
 -- ARGV[1] publish  PUBLISH, or SPUBLISH in Cluster
 -- ARGV[2] fence    the fence that the owner was given
 -- ARGV[3] owner    the owner that create was given
@@ -33,7 +33,7 @@ local function renew(keys, arguments)
   if record.status ~= 'PENDING' then return reply_with('settled', now, record, 0) end
   if not holds(record, fence, owner) then return reply_with('superseded', now, record) end
   record.leaseUntil = exact(math.min(now.ms + lease, tonumber(record.deadlineAt)))
-  redis.call('HSET', keys[1], 'leaseUntil', record.leaseUntil)
+  save(keys, record)
   set_timer(keys, record, now)
   return reply_with('renewed', now, record)
 end

@@ -1,7 +1,7 @@
 -- settle: ends a flow, once: completes, fails or cancels it, and wakes every waiter.
 --
 -- KEYS[1] record       flow:{<type>:<id>}, also the channel
--- KEYS[2] timer        flow:{<type>:<id>}:timer
+-- KEYS[2] timer        flow:{<type>:<id>}:timer; may be left out where no timer is kept
 -- ARGV[1] publish      PUBLISH, or SPUBLISH in Cluster
 -- ARGV[2] request      id of this request, the same each time it is sent
 -- ARGV[3] status       COMPLETED, FAILED or CANCELED
@@ -34,8 +34,9 @@
 
 local function settle(keys, arguments)
   local verb, request, status, payload = verb_of(keys, arguments, 5), token('request', arguments[2]), arguments[3], arguments[4]
-  local field = status == 'COMPLETED' and 'result' or (status == 'FAILED' or status == 'CANCELED') and 'error'
-  if not field then refuse('FLOWARG', 'status must be COMPLETED, FAILED or CANCELED') end
+  if status ~= 'COMPLETED' and status ~= 'FAILED' and status ~= 'CANCELED' then
+    refuse('FLOWARG', 'status must be COMPLETED, FAILED or CANCELED')
+  end
   local inline = integer('inlineBytes', arguments[5], 0, MAX_MS)
   local fence, fresh, retention, limit, replace
   if #arguments > 5 then
@@ -59,20 +60,17 @@ local function settle(keys, arguments)
     if not replace then return reply_with(record.status == 'TIMED_OUT' and 'late' or 'already_settled', now, record, limit) end
     -- @include next_fence
     record.fence = next_fence(record.fence, now)
-    record.result, record.error = nil, nil
-    redis.call('HDEL', keys[1], 'result', 'error', 'freshUntil')
-    redis.call('HSET', keys[1], 'fence', record.fence, 'endedBy', record.settledBy or '')
+    note(record, 'endedBy', record.settledBy)
   end
-  record.freshUntil = fresh
-  if fresh then redis.call('HSET', keys[1], 'freshUntil', fresh) end
-  mark_settled(keys, record, status, now.text, request, field, payload)
-  redis.call('PEXPIREAT', keys[1], exact(now.ms + (retention or retention_of(record.retention, status))))
+  record.freshUntil = fresh or '-'
+  mark_settled(keys, record, status, now.text, request, payload)
+  save(keys, record, exact(now.ms + (retention or retention_of(record.retention, status))))
   if #payload <= inline then
     publish(verb, keys[1], record, status, now.text, 'inline', payload)
   else
     publish(verb, keys[1], record, status, now.text, 'stored', '')
   end
-  record[field] = nil
+  record.payload = nil
   return reply_with('applied', now, record)
 end
 

@@ -10,18 +10,16 @@ const broker = createBroker({ redis: url });
 const flows = broker.define<string>('bench');
 const redis = new Redis(url);
 redis.defineCommand('bare', {
-  numberOfKeys: 2,
+  numberOfKeys: 1,
   lua: `
     redis.call('TIME')
-    redis.call('HGETALL', KEYS[1])
-    redis.call('HSET', KEYS[1], 'status', 'COMPLETED', 'settledAt', ARGV[1], 'settledBy', 'bench', 'result', ARGV[1])
-    redis.call('DEL', KEYS[2])
-    redis.call('PEXPIRE', KEYS[1], 300000)
+    local record = redis.call('GET', KEYS[1])
+    redis.call('SET', KEYS[1], string.gsub(record, 'PENDING', 'COMPLETED', 1) .. ARGV[1], 'PX', 300000)
     redis.call('PUBLISH', KEYS[1], ARGV[1])
     return 'applied'`,
 });
 const { bare } = redis as unknown as {
-  bare: (record: string, timer: string, payload: string) => Promise<string>;
+  bare: (record: string, payload: string) => Promise<string>;
 };
 
 // Comparable between processes of one machine.
@@ -36,7 +34,7 @@ process.on(
     readonly stop?: true;
   }) => {
     if (told.settle !== undefined) void flows.complete(told.settle, moment());
-    else if (told.bare !== undefined) void bare.call(redis, told.bare, `${told.bare}:timer`, moment());
+    else if (told.bare !== undefined) void bare.call(redis, told.bare, moment());
     else if (told.publish !== undefined) void redis.publish(told.publish, moment());
     else {
       redis.disconnect();

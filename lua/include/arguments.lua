@@ -19,8 +19,10 @@ end
 
 -- The publish verb, once the number of keys and arguments is right.
 local function verb_of(keys, arguments, least)
-  if #keys ~= 2 then refuse('FLOWARG', 'two keys are needed: the record and its timer') end
-  if keys[2] ~= keys[1] .. ':timer' then refuse('FLOWARG', 'the second key must be the first with :timer behind') end
+  if #keys ~= 1 then
+    if #keys ~= 2 then refuse('FLOWARG', 'one key is needed, the record, or two: the record and its timer') end
+    if keys[2] ~= keys[1] .. ':timer' then refuse('FLOWARG', 'the second key must be the first with :timer behind') end
+  end
   if #arguments < least then refuse('FLOWARG', string.format('%d arguments are needed, got %d', least, #arguments)) end
   local verb = arguments[1]
   if verb ~= 'PUBLISH' and verb ~= 'SPUBLISH' then refuse('FLOWARG', 'publish must be PUBLISH or SPUBLISH') end

@@ -10,6 +10,10 @@ local function check_hold(hold)
   end
 end
 
+local function check_keys(keys)
+  if #keys ~= 2 then refuse('FLOWARG', 'two keys are needed: the lease and its timer') end
+end
+
 -- Generation 0 where nothing stands.
 local function load_hold(keys)
   local list = typed(redis.pcall('HGETALL', keys[1]), 'lease')

@@ -2,16 +2,17 @@
 
 -- Whether the flow's lease is over. An open flow has none.
 local function lapsed(record, now)
-  return record.leaseUntil ~= nil and tonumber(record.leaseUntil) <= now.ms
+  return record.leaseUntil ~= '-' and tonumber(record.leaseUntil) <= now.ms
 end
 
 local function holds(record, fence, owner)
-  return record.leaseUntil ~= nil and record.fence == fence and record.owner == owner
+  return record.leaseUntil ~= '-' and record.fence == fence and record.owner == owner
 end
 
 -- The timer ends when the flow next needs a look; its expiry is a hint, nothing depends on it.
 local function set_timer(keys, record, now)
+  if not record.timer or not keys[2] then return end
   local at = record.deadlineAt
-  if record.leaseUntil and not lapsed(record, now) then at = record.leaseUntil end
+  if record.leaseUntil ~= '-' and not lapsed(record, now) then at = record.leaseUntil end
   redis.call('SET', keys[2], '1', 'PXAT', at)
 end

@@ -3,19 +3,25 @@
 local function take_over(keys, plan, verb, record, now)
   local most = tonumber(record.maxAttempts or 0)
   if most > 0 and tonumber(record.attempt) >= most then
-    record.error = string.format('{"name":"OwnerLostError","message":"the owner was lost in attempt %s of %s","code":"owner_lost"}',
+    local lost = string.format('{"name":"OwnerLostError","message":"the owner was lost in attempt %s of %s","code":"owner_lost"}',
       record.attempt, record.maxAttempts)
-    mark_settled(keys, record, 'FAILED', now.text, 'owner_lost', 'error', record.error)
-    redis.call('PEXPIREAT', keys[1], exact(now.ms + retention_of(record.retention, 'FAILED')))
+    mark_settled(keys, record, 'FAILED', now.text, 'owner_lost', lost)
+    save(keys, record, exact(now.ms + retention_of(record.retention, 'FAILED')))
     publish(verb, keys[1], record, 'FAILED', record.settledAt, 'stored', '')
     return 'settled'
+  end
+  local lease_until = exact(math.min(now.ms + plan.leaseMs, tonumber(record.deadlineAt)))
+  if plan.timer and not record.timer then
+    typed(redis.pcall('SET', keys[2], '1', 'PXAT', lease_until, 'GET'), 'timer')
+    note(record, 'timer', '1')
   end
   record.fence = next_fence(record.fence, now)
   record.attempt = exact(record.attempt + 1)
   record.owner = plan.owner
-  record.leaseUntil = exact(math.min(now.ms + plan.leaseMs, tonumber(record.deadlineAt)))
-  redis.call('HSET', keys[1], 'fence', record.fence, 'attempt', record.attempt, 'owner', plan.owner, 'leaseUntil', record.leaseUntil,
-    'displaced', record.createdBy or '', 'createdBy', plan.request)
+  record.leaseUntil = lease_until
+  note(record, 'displaced', record.createdBy)
+  record.createdBy = plan.request
+  save(keys, record)
   set_timer(keys, record, now)
   return 'taken_over'
 end
@@ -26,7 +32,7 @@ local function handed_back(record, plan, now)
   if plan.reuse and not plan.reuse[record.status] then return false end
   if record.status ~= 'COMPLETED' then return plan.reuse ~= nil end
   if record.fence == plan.rejectFence then return false end
-  return record.freshUntil == nil or record.freshUntil - now.ms >= tonumber(plan.minFreshMs or 0)
+  return record.freshUntil == '-' or record.freshUntil - now.ms >= tonumber(plan.minFreshMs or 0)
 end
 
 -- Nil where a new flow takes its place.

@@ -1,5 +1,5 @@
 import { METADATA, reached, RESULT } from './states';
-import { type Expectation, Vector } from './vector';
+import { edit, type Expectation, Vector } from './vector';
 
 const CREATE = ['create', '4', '<publish>', 'r1', '600000', METADATA];
 const SETTLE = ['settle', '5', '<publish>', 'r2', 'COMPLETED', RESULT, '8192'];
@@ -12,7 +12,7 @@ const keys = (calls: number): string[] => Array.from({ length: calls }, () => ['
 
 /** Several calls in one: each answered as if it had come alone. */
 export function batches(): Vector[] {
-  return [together(), replayed(), partly(), ...refused()];
+  return [together(), alone(), replayed(), partly(), ...refused()];
 }
 
 function together(): Vector {
@@ -29,6 +29,23 @@ function together(): Vector {
     reply,
     told: TOLD,
   });
+}
+
+function alone(): Vector {
+  const record = ['<record>'];
+  return new Vector("the record's key alone, where no timer is kept")
+    .plain({ call: 'create', keys: record, args: CREATE.slice(2), reply: CREATED })
+    .plain({
+      call: 'batch',
+      keys: ['<record>', '<record>'],
+      args: [...SETTLE, ...READ],
+      reply: [
+        ['applied', `1 ${ENDED}`, METADATA],
+        ['found', `1 <t3> ${ENDED.slice(5)}`, METADATA, RESULT],
+      ],
+      told: TOLD,
+    })
+    .refused('create', [...CREATE.slice(2), 'timer', '1'], 'FLOWARG', record);
 }
 
 function replayed(): Vector {
@@ -60,7 +77,7 @@ function partly(): Vector {
       args: [...CREATE, ...bad, ...READ],
       reply: [CREATED, { error: 'FLOWARG' }, found],
     })
-    .redis(['HSET', '<record>', 'v', '2'])
+    .redis(edit('v', '2'))
     .plain({ call: 'batch', keys: keys(1), args: READ, reply: [{ error: 'FLOWVERSION' }] })
     .redis(['DEL', '<record>'])
     .redis(['SET', '<record>', 'x'])
@@ -76,8 +93,10 @@ function refused(): Vector[] {
   for (const count of ['', 'x', '-1', '1.5', '0', '2', '65'])
     counts.refused('batch', ['read', count, '<publish>'], 'FLOWARG', keys(1));
   const frames = overdue('keys and arguments that do not fit together');
-  for (const wrong of [[], ['<record>'], keys(2), ['<record>', '<timer>', '<timer>']])
+  for (const wrong of [[], keys(2), ['<record>', '<timer>', '<timer>']])
     frames.refused('batch', READ, 'FLOWARG', wrong);
-  frames.refused('batch', [...READ, ...READ], 'FLOWARG', keys(1)).refused('batch', [], 'FLOWARG', keys(1));
+  frames
+    .refused('batch', [...READ, ...READ, ...READ], 'FLOWARG', keys(1))
+    .refused('batch', [], 'FLOWARG', keys(1));
   return [verbs, counts, frames];
 }

@@ -12,6 +12,7 @@ import {
   settleArguments,
   STATES,
   takenOver,
+  TIMED,
   unchanged,
   type Options,
   type State,
@@ -156,7 +157,7 @@ function ownerVerdict(state: State): string {
 }
 
 function renew(name: string, state: State): Vector {
-  const vector = reached(name, state);
+  const vector = reached(name, state, TIMED);
   const args = [fenceOf(vector), OWNER, String(LEASE_MS)];
   if (state !== 'owned' && state !== 'lapsed')
     return unchanged(vector, 'renew', args, ownerVerdict(state), true);
@@ -169,7 +170,7 @@ function renew(name: string, state: State): Vector {
 }
 
 function release(name: string, state: State): Vector {
-  const vector = reached(name, state);
+  const vector = reached(name, state, TIMED);
   const args = [vector.request(), fenceOf(vector), OWNER];
   if (state === 'lapsed') return unchanged(vector, 'release', args, 'released');
   if (state !== 'owned') return unchanged(vector, 'release', args, ownerVerdict(state), true);
@@ -219,14 +220,15 @@ function remove(name: string, state: State, options: (vector: Vector) => Options
   const vector = reached(name, state);
   const args = [vector.request(), ...Object.entries(options(vector)).flat().map(String)];
   if (state === 'absent') return unchanged(vector, 'delete', args, 'not_found');
-  return vector
-    .call('delete', args, (now, view) => ({
-      verdict: 'deleted',
-      view: null,
-      shown: need(view),
-      told: isPending(state) ? [message('DELETED', need(view), now)] : [],
-    }))
-    .redis(['EXISTS', '<record>'], '0');
+  let receiptUntil = '';
+  vector.call('delete', args, (now, view) => {
+    receiptUntil = later(now, 60_000);
+    const told = isPending(state) ? [message('DELETED', need(view), now)] : [];
+    return { verdict: 'deleted', view: null, shown: need(view), told };
+  });
+  // The receipt, which every other verb takes for nothing.
+  vector.redis(['PEXPIRETIME', '<record>'], receiptUntil);
+  return unchanged(vector, 'read', [], 'not_found');
 }
 
 function mismatch(name: string, state: State, options: Options): Vector {

@@ -1,5 +1,5 @@
-import { OWNER, reached, type State } from './states';
-import { Vector } from './vector';
+import { METADATA, OWNER, reached, type State } from './states';
+import { edit, Vector } from './vector';
 
 const VERBS: Readonly<Record<string, readonly string[]>> = {
   create: ['me', '1000', '{}', 'owner', OWNER, 'leaseMs', '1000'],
@@ -11,7 +11,9 @@ const VERBS: Readonly<Record<string, readonly string[]>> = {
 };
 
 const TYPES: readonly (readonly [string, readonly string[]])[] = [
+  ['an empty string', ['SET', '<record>', '']],
   ['a string', ['SET', '<record>', 'x']],
+  ['a record that was cut', ['SET', '<record>', '1 2 PENDING 7 7 0 7 7 - - - - - r1\n{}']],
   ['a list', ['RPUSH', '<record>', 'x']],
   ['a set', ['SADD', '<record>', 'x']],
   ['a sorted set', ['ZADD', '<record>', '1', 'x']],
@@ -33,36 +35,39 @@ export function foreign(): Vector[] {
   const list: Vector[] = TYPES.map(([what, command]) =>
     all(new Vector(`${what} under the record's key`).redis(command), 'FLOWTYPE'),
   );
-  for (const v of ['0', '2', '1.0', '01', ''])
+  for (const v of ['0', '2', '01', '10'])
     list.push(all(put(`a record of version "${v}"`, 'v', v), 'FLOWVERSION'));
-  for (const field of [...NUMBERS, 'status', 'metadata']) {
-    const vector = reached(`a record without ${field}`, 'owned, overdue').redis(['HDEL', '<record>', field]);
-    list.push(all(vector, 'FLOWTYPE'));
-  }
+  for (const v of ['1.0', '-1', '']) list.push(all(put(`a record of version "${v}"`, 'v', v), 'FLOWTYPE'));
+  for (const field of [...NUMBERS, 'status'])
+    list.push(all(put(`a record without ${field}`, field, '-'), 'FLOWTYPE'));
+  const bytes = Buffer.byteLength(METADATA);
+  for (const wrong of [0, bytes - 1, bytes + 1, 10 ** 17])
+    list.push(all(put(`a record whose metadata has not ${wrong} bytes`, 'bytes', String(wrong)), 'FLOWTYPE'));
   for (const [field, values] of BAD) {
-    const vector = reached(`a record whose ${field} cannot be read`, 'owned');
-    for (const value of values) all(vector.redis(['HSET', '<record>', field, value]), 'FLOWTYPE');
-    list.push(vector);
+    for (const value of values) {
+      const name = `a record whose ${field} is ${JSON.stringify(value)}`;
+      // What few records have stands behind the first line's last word.
+      const vector =
+        field === 'maxAttempts'
+          ? put(name, 'createdBy', `r1 maxAttempts=${value}`, 'owned')
+          : put(name, field, value, 'owned');
+      list.push(all(vector, 'FLOWTYPE'));
+    }
   }
-  for (const verb of ['create', 'delete']) {
-    const vector = new Vector(`another type under the timer's key, ${verb}`).redis(['RPUSH', '<timer>', 'x']);
-    list.push(refuse(vector, verb, 'FLOWTYPE'));
+  for (const conflict of ['join', 'supersede']) {
+    const what = `another type under the timer's key, create with a timer and conflict ${conflict}`;
+    const vector = reached(what, conflict === 'join' ? 'absent' : 'open').redis(['RPUSH', '<timer>', 'x']);
+    const args = ['<publish>', 'me', '1000', '{}', 'timer', '1', 'conflict', conflict];
+    list.push(vector.refused('create', args, 'FLOWTYPE'));
   }
-  const vector = reached("another type under the timer's key, create with supersede", 'open');
-  vector.redis(['DEL', '<timer>']).redis(['RPUSH', '<timer>', 'x']);
-  const args = ['<publish>', 'me', '1000', '{}', 'conflict', 'supersede'];
-  return [...list, vector.refused('create', args, 'FLOWTYPE')];
+  return list;
 }
 
 function put(name: string, field: string, value: string, state: State = 'owned, overdue'): Vector {
-  return reached(name, state).redis(['HSET', '<record>', field, value]);
+  return reached(name, state).redis(edit(field, value));
 }
 
 function all(vector: Vector, code: string): Vector {
-  for (const verb of Object.keys(VERBS)) refuse(vector, verb, code);
+  for (const [verb, args] of Object.entries(VERBS)) vector.refused(verb, ['<publish>', ...args], code);
   return vector;
-}
-
-function refuse(vector: Vector, verb: string, code: string): Vector {
-  return vector.refused(verb, ['<publish>', ...(VERBS[verb] ?? [])], code);
 }

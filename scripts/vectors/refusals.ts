@@ -35,6 +35,7 @@ export const SHAPES: Readonly<Record<string, Shape>> = {
       ['minFreshMs', '1000', NO_BYTES],
       ['rejectFence', '1', NO_FENCE],
       ['origin', '1', NO_FENCE],
+      ['timer', '1', ['', '0', 'true', '2']],
       ['replyLimit', '10', NO_BYTES],
     ],
   },
@@ -133,8 +134,7 @@ function refusalsOf(verb: string, { positional, options }: Shape): Vector[] {
   const more = overdue(`${verb} refuses what it does not know`);
   more.refused(verb, [...good, 'colour', 'red'], 'FLOWARG').refused(verb, [...good, 'more'], 'FLOWARG');
   const keys = overdue(`${verb} refuses another number of keys`);
-  for (const wrong of [[], ['<record>'], ['<record>', '<timer>', '<timer>']])
-    keys.refused(verb, good, 'FLOWARG', wrong);
+  for (const wrong of [[], ['<record>', '<timer>', '<timer>']]) keys.refused(verb, good, 'FLOWARG', wrong);
   const others = overdue(`${verb} refuses keys that do not belong together`);
   // The last two would lie in different slots of a cluster, or do.
   for (const timer of ['<record>', '<timer>x', '<record>:TIMER', 'x:<timer>', '{other}:timer'])

@@ -116,23 +116,21 @@ function taken(): Vector[] {
   return [vector, again(third, second, 'joined'), ...outOfAttempts()];
 }
 
-const LOST = '{"name":"OwnerLostError","message":"the owner was lost in attempt 1 of 1","code":"owner_lost"}';
+/** A create that finds all of a flow's attempts used up. */
+function outOf(attempts: number, vector: Vector, create: Create): Vector {
+  const lost = `the owner was lost in attempt ${attempts} of ${attempts}`;
+  const payload = JSON.stringify({ name: 'OwnerLostError', message: lost, code: 'owner_lost' });
+  return vector.call('create', createArguments(create), (now, found) => {
+    const view = { ...need(found), status: 'FAILED', settledAt: now, settledBy: 'owner_lost', payload };
+    return { verdict: 'settled', view, told: [message('FAILED', view, now, '', 'stored')] };
+  });
+}
 
 function outOfAttempts(): Vector[] {
   const lost = (name: string): [Vector, Create] => {
     const vector = reached(name, 'lapsed', { maxAttempts: 1 });
     const create = { request: vector.request(), options: OTHER };
-    vector.call('create', createArguments(create), (now, found) => {
-      const view = {
-        ...need(found),
-        status: 'FAILED',
-        settledAt: now,
-        settledBy: 'owner_lost',
-        payload: LOST,
-      };
-      return { verdict: 'settled', view, told: [message('FAILED', view, now, '', 'stored')] };
-    });
-    return [vector, create];
+    return [outOf(1, vector, create), create];
   };
   const [replayed, create] = lost('create that found the attempts used up, replayed');
   const [asked] = lost('create after the attempts were used up, whatever it reuses');
@@ -228,8 +226,9 @@ function unbegun(): Vector {
     const view = { ...need(found), leaseUntil: now };
     return { verdict: 'released', view, told: [message('RELEASED', view, now)] };
   });
-  unchanged(vector, 'release', release, 'released').redis(['HGET', '<record>', 'maxAttempts'], '2');
-  return takenOver(vector, { request: vector.request(), options: OTHER });
+  unchanged(vector, 'release', release, 'released');
+  takenOver(vector, { request: vector.request(), options: OTHER }).lapse();
+  return outOf(2, vector, { request: vector.request(), options: OTHER });
 }
 
 function deletes(): Vector[] {

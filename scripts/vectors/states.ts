@@ -18,6 +18,9 @@ export const ERROR = '{"name":"Error","message":"no"}';
 export type Options = Readonly<Record<string, string | number>>;
 export const OWNED: Options = { owner: OWNER, leaseMs: LEASE_MS };
 
+/** The timer is kept for flows that ask for it only. */
+export const TIMED: Options = { timer: 1 };
+
 export function pairs(options: Options): string[] {
   return Object.entries(options).flatMap(([name, value]) => [name, String(value)]);
 }

@@ -4,12 +4,13 @@ import {
   createArguments,
   fenceOf,
   need,
-  OWNED,
   reached,
   settleArguments,
+  takenOver,
+  TIMED,
   unchanged,
 } from './states';
-import { later, type Value, Vector } from './vector';
+import { later, message, type Value, Vector } from './vector';
 
 const ALL_BYTES = {
   hex: Array.from({ length: 256 }, (_byte, at) => at.toString(16).padStart(2, '0')).join(''),
@@ -22,9 +23,9 @@ const PAYLOADS: readonly (readonly [string, Value])[] = [
   ['null', 'null'],
 ];
 
-/** Payloads as opaque bytes, limits of a reply, freshness and retention. */
+/** Payloads as opaque bytes, limits of a reply, freshness, retention and timers. */
 export function values(): Vector[] {
-  return [...bytes(), ...limits(), ...freshness(), ...retention()];
+  return [...bytes(), ...limits(), ...freshness(), ...retention(), ...timers()];
 }
 
 function bytes(): Vector[] {
@@ -99,9 +100,32 @@ function retention(): Vector[] {
     return [own, call.redis(['PEXPIRETIME', '<record>'], later(need(call.view).settledAt ?? '', 77_000))];
   });
   const deadline = reached('retention after the deadline', 'open', given);
-  deadline.redis(['PEXPIRETIME', '<record>'], '<t1+601004>').redis(['PEXPIRETIME', '<timer>'], '<t1+600000>');
-  const owned = reached('the timer of an owned flow ends with its lease', 'open');
-  const lease = new Vector(owned.name);
-  created(lease, { request: lease.request(), options: OWNED });
-  return [...list, deadline, lease.redis(['PEXPIRETIME', '<timer>'], '<t1+30000>')];
+  return [...list, deadline.redis(['PEXPIRETIME', '<record>'], '<t1+601004>')];
+}
+
+function timers(): Vector[] {
+  const until = (vector: Vector, end: string): Vector => vector.redis(['PEXPIRETIME', '<timer>'], end);
+  const open = reached('the timer of an open flow ends at its deadline', 'open', TIMED);
+  const owned = reached('the timer of an owned flow ends with its lease', 'owned', TIMED);
+  const none = until(reached('a flow that does not ask for a timer has none', 'owned'), '-2');
+  applied(none, { request: none.request(), status: 'COMPLETED' });
+  const taken = reached('a timer comes with the owner who asks for it', 'lapsed');
+  takenOver(taken, { request: taken.request(), options: { owner: 'b', leaseMs: 1000, timer: 1 } });
+  const ends = (['completed', 'failed', 'canceled', 'timed out'] as const).map((state) =>
+    until(reached(`the timer of a flow goes when it is ${state}`, state, TIMED), '-2'),
+  );
+  const superseded = reached('a timer goes when its flow is superseded by one that has none', 'open', TIMED);
+  const told = [message('SUPERSEDED', need(superseded.view), '<t2>')];
+  created(superseded, { request: superseded.request(), options: { conflict: 'supersede' } }, told);
+  const deleted = reached('a timer goes when its flow is deleted', 'completed', TIMED);
+  deleted.call('delete', ['d'], (_now, view) => ({ verdict: 'deleted', view: null, shown: need(view) }));
+  return [
+    until(open, '<t1+600000>'),
+    until(owned, '<t1+30000>'),
+    until(none, '-2'),
+    until(taken, '<t2+1000>'),
+    ...ends,
+    until(superseded, '-2'),
+    until(deleted, '-2'),
+  ];
 }

@@ -59,7 +59,13 @@ export class Broker {
     this.#telemetry = new Telemetry(this.id);
     const verbs = new Verbs(
       this.#topology,
-      { brokerId: this.id, prefix, inlineBytes, commandTimeoutMs },
+      {
+        brokerId: this.id,
+        prefix,
+        inlineBytes,
+        commandTimeoutMs,
+        timers: () => settings.notifications === 'configure' || this.#wakePath.hints,
+      },
       this.#telemetry,
     );
     const leaseVerbs = new LeaseVerbs(this.#topology, { prefix });

@@ -55,6 +55,8 @@ export interface VerbsOptions {
   readonly prefix: string;
   readonly inlineBytes: number;
   readonly commandTimeoutMs: number;
+  /** Whether new flows are to keep a timer key: only where Redis tells somebody when it ends. */
+  timers: () => boolean;
 }
 
 // Of which answers copies of the same call may still run after it: see Line.run.
@@ -95,6 +97,7 @@ export class Verbs {
   create(flow: FlowName, plan: CreatePlan, line = this.#commands): Promise<Reply<CreateVerdict>> {
     const { request, timeoutMs, metadata, options } = plan;
     const values = createArguments(this.#verb, request, timeoutMs, metadata, options);
+    if (this.#options.timers()) values.push('timer', '1');
     const created = ({ verdict, record }: Reply<CreateVerdict>): boolean => {
       if (verdict === 'taken_over') this.#telemetry.count('takeovers', flow, { attempt: record?.attempt });
       return verdict === 'created' || verdict === 'taken_over';
@@ -210,7 +213,8 @@ export class Verbs {
   ): Promise<Reply<V>> {
     if (this.#publish === undefined) return this.#runWhenKnown(verb, flow, values, line, changed, harmless);
     const { record, timer } = this.keys(flow);
-    return line.run(scripts[verb], [record, timer], values, harmless).then(
+    const keys = this.#options.timers() ? [record, timer] : [record];
+    return line.run(scripts[verb], keys, values, harmless).then(
       (bytes) => {
         const reply = parsed<V>(bytes, flow, verb);
         if (changed?.(reply)) this.#telemetry.count('transitions', flow, { verb, verdict: reply.verdict });

@@ -74,7 +74,7 @@ async function scan(
 ): Promise<[string, string[]]> {
   try {
     return await commands.send((redis) =>
-      redis.scan(cursor, 'MATCH', pattern, 'COUNT', COUNT, 'TYPE', 'hash'),
+      redis.scan(cursor, 'MATCH', pattern, 'COUNT', COUNT, 'TYPE', 'string'),
     );
   } catch (error) {
     throw failureOf(error, { type, id: '*' }, 'list');

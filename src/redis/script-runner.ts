@@ -66,7 +66,11 @@ export class ScriptRunner {
     let bytes = 0;
     for (const call of calls) {
       const size = this.#batches && call.script.batched ? bytesOf(call.values) : Infinity;
-      if (batch.length === MOST_CALLS || bytes + size > MOST_BYTES) {
+      if (
+        batch.length === MOST_CALLS ||
+        bytes + size > MOST_BYTES ||
+        batch[0]?.keys.length !== call.keys.length
+      ) {
         this.#send(batch);
         batch = [];
         bytes = 0;

@@ -63,6 +63,11 @@ export class WakePath {
     );
   }
 
+  /** Whether the ends of timers are listened to: keyspace events are on, and were found to be. */
+  get hints(): boolean {
+    return this.#hints;
+  }
+
   get subscriptions(): number {
     return this.#listening?.size ?? 0;
   }

@@ -70,7 +70,7 @@ describe('batch', () => {
 
   it('ends a refused call alone, and one that Redis refuses', async () => {
     const [good, foreign, bad, after] = await flows(contract, 4);
-    await contract.client.set(foreign.key, 'a string');
+    await contract.client.hset(foreign.key, 'a', 'string');
     const replies = await run([
       create(good),
       create(foreign),
@@ -105,23 +105,41 @@ describe('batch', () => {
     expect((await one.record())['status']).toBe('PENDING');
   });
 
+  it('tells nobody of what memory did not allow, and deletes all the same', async () => {
+    const [one] = await flows(contract, 2);
+    await run([create(one)]);
+    const supersede = ['other', 60_000, '{}', 'conflict', 'supersede'];
+    await contract.client.config('SET', 'maxmemory', '1');
+    try {
+      await expect(one.act('create', supersede)).rejects.toThrow(/OOM/);
+      expect(await one.wiring.subscriber.drain(one.key)).toEqual([]);
+      expect((await one.run('delete', [newRequest()])).verdict).toBe('deleted');
+    } finally {
+      await contract.client.config('SET', 'maxmemory', '0');
+    }
+  });
+
   it.each<[what: string, frame: (one: Flow, other: Flow) => [string[], Argument[]], says: RegExp]>([
-    ['no key', () => [[], []], /^FLOWARG two keys/],
-    ['an odd number of keys', (one) => [[one.key], frameOf(create(one))], /^FLOWARG two keys/],
+    ['no key', (one) => [[], frameOf(create(one))], /^FLOWARG each call needs one key/],
+    [
+      'three keys for a call',
+      (one) => [[...keysOf(one), one.timer], frameOf(create(one))],
+      /^FLOWARG each call needs one key/,
+    ],
     ['a verb that no batch runs', (one) => [keysOf(one), ['delete', 0]], /^FLOWARG verb must be/],
-    ['no verb', (one) => [keysOf(one), []], /^FLOWARG verb must be/],
+    ['no verb', (one) => [keysOf(one), []], /^FLOWARG each call needs one key/],
     ['a count that is no number', (one) => [keysOf(one), ['read', 'x']], /^FLOWARG count must be/],
     ['a count past the limit', (one) => [keysOf(one), ['read', 65]], /^FLOWARG count must be 0 to 64/],
     ['too few arguments', (one) => [keysOf(one), ['read', 2, 'PUBLISH']], /^FLOWARG the counts/],
     [
       'an argument left over',
       (one) => [keysOf(one), [...frameOf(create(one)), 'more']],
-      /^FLOWARG the counts/,
+      /^FLOWARG verb must be/,
     ],
     [
       'more keys than calls',
       (one, other) => [[...keysOf(one), ...keysOf(other)], frameOf(create(one))],
-      /^FLOWARG verb must be/,
+      /^FLOWARG each call needs one key/,
     ],
   ])('runs nothing when given %s', async (_what, frame, says) => {
     const [one, other] = await flows(contract, 2);

@@ -1,6 +1,7 @@
 import { useContract } from './helpers/contract.js';
 import { type Change } from './helpers/flow.js';
 import {
+  argumentsFor,
   bring,
   createArguments,
   expectTimedOut,
@@ -13,6 +14,7 @@ import {
   settleArguments,
   shown,
   TERMINAL,
+  TIMED,
 } from './helpers/states.js';
 import { VARIANTS } from './helpers/variants.js';
 
@@ -32,10 +34,10 @@ function expectDeleted(change: Change, request: string): void {
   const { before, after, now, messages } = change;
   expect(change.verdict).toBe('deleted');
   expect(change.record).toEqual(shown(before.record));
-  expect(after.record).toBeUndefined();
   const { fence, settledBy } = before.record!;
-  expect(after.timer).toBe(`deleted ${fence!} ${request}${settledBy === undefined ? '' : ` ${settledBy}`}`);
-  expect(Math.abs(after.timerUntil - now - 60_000)).toBeLessThanOrEqual(1);
+  const receipt = { fence, deletedBy: request, ...(settledBy !== undefined && { endedBy: settledBy }) };
+  const nothing = { record: undefined, timer: undefined, timerUntil: -2 };
+  expect(after).toEqual({ ...nothing, receipt, recordUntil: now + 60_000 });
   const pending = before.record!['status'] === 'PENDING';
   expect(messages).toEqual(pending ? [message('DELETED', before.record!, now)] : []);
 }
@@ -51,9 +53,36 @@ describe.each(VARIANTS)('delete, by $name', (variant) => {
   });
 
   describe.each([...PENDING, ...TERMINAL])('of a flow that is %s', (state) => {
-    it('takes it away', async () => {
-      const flow = await reach(contract, state);
+    it('takes it away, and its timer', async () => {
+      const flow = await reach(contract, state, TIMED);
       expectDeleted(await flow.act('delete', ['me']), 'me');
+    });
+
+    it('leaves what no other verb sees', async () => {
+      const flow = await reach(contract, state);
+      await flow.run('delete', ['me']);
+      for (const verb of ['read', 'settle', 'renew', 'release'] as const) {
+        const change = await flow.act(verb, argumentsFor(verb, await fenceOf(flow)));
+        expect(change.verdict).toBe('not_found');
+        expectUntouched(change);
+      }
+      const change = await flow.act('create', createArguments({ origin: 1 }));
+      expect(change.verdict).toBe('not_found');
+      expectUntouched(change);
+    });
+
+    it('leaves its fence, who deleted it and who ended it to the flow that comes next', async () => {
+      const flow = await reach(contract, state);
+      const fence = 3_000_000_000_000_000;
+      await flow.put({ fence });
+      await flow.run('delete', ['me']);
+      const { before, after } = await flow.act('create', createArguments());
+      const { fence: left, ...names } = before.receipt!;
+      expect(left).toBe(String(fence));
+      expect(names).toHaveProperty('deletedBy', 'me');
+      expect(after.record).toMatchObject({ ...names, fence: String(fence + 1) });
+      expect('endedBy' in after.record!).toBe('endedBy' in names);
+      expect(after.record).not.toHaveProperty('displaced');
     });
 
     it('takes it away if it has the fence and a status that are given', async () => {
@@ -104,7 +133,7 @@ describe.each(VARIANTS)('delete, by $name', (variant) => {
   });
 
   it.each(OVERDUE)('times out a flow that is %s before it takes it away', async (state) => {
-    const flow = await reach(contract, state);
+    const flow = await reach(contract, state, TIMED);
     const { verdict, before, after, record, messages } = await flow.act('delete', [
       'me',
       'statuses',
@@ -113,12 +142,13 @@ describe.each(VARIANTS)('delete, by $name', (variant) => {
     const deadline = before.record!['deadlineAt']!;
     expect(verdict).toBe('deleted');
     expect(record).toMatchObject({ status: 'TIMED_OUT', settledAt: deadline, settledBy: 'timeout' });
-    expect(after.record).toBeUndefined();
+    const receipt = { fence: before.record!['fence'], deletedBy: 'me', endedBy: 'timeout' };
+    expect(after).toMatchObject({ record: undefined, receipt, timer: undefined });
     expect(messages).toEqual([message('TIMED_OUT', before.record!, deadline)]);
   });
 
   it.each(OVERDUE)('times out a flow that is %s and leaves it, asked for a pending one', async (state) => {
-    const flow = await reach(contract, state);
+    const flow = await reach(contract, state, TIMED);
     const change = await flow.act('delete', ['me', 'statuses', 'PENDING']);
     expect(change.verdict).toBe('mismatch');
     expectTimedOut(change);

@@ -1,13 +1,14 @@
 import { useContract } from './helpers/contract.js';
 import { type Flow } from './helpers/flow.js';
 import { expectRefused } from './helpers/refusals.js';
-import { argumentsFor, createArguments, reach } from './helpers/states.js';
+import { argumentsFor, createArguments, reach, TIMED } from './helpers/states.js';
 import { VARIANTS, VERBS } from './helpers/variants.js';
 
 type Put = (flow: Flow) => Promise<unknown>;
 
 /** What may stand under a flow's key that no script of this version wrote. */
 const FOREIGN: readonly [what: string, code: string, put: Put][] = [
+  ['an empty string', 'FLOWTYPE', ({ wiring, key }) => wiring.client.set(key, '')],
   ['a string', 'FLOWTYPE', ({ wiring, key }) => wiring.client.set(key, 'x')],
   ['a list', 'FLOWTYPE', ({ wiring, key }) => wiring.client.rpush(key, 'x')],
   ['a set', 'FLOWTYPE', ({ wiring, key }) => wiring.client.sadd(key, 'x')],
@@ -33,17 +34,56 @@ describe.each(VARIANTS)('what is no flow, by $name', (variant) => {
     await refuse(flow, code);
   });
 
-  it.each(['0', '2', '1.0', '01', '', 'x'.repeat(100)])('is refused when its version is "%s"', async (v) => {
+  it.each(['0', '2', '01', '10', '9'.repeat(100)])('is refused when its version is "%s"', async (v) => {
     const flow = await reach(contract, 'owned, overdue');
     await flow.put({ v });
     await refuse(flow, 'FLOWVERSION');
   });
 
-  it.each([...NUMBERS, 'status', 'metadata'])('is refused when it has no %s', async (field) => {
+  it.each(['1.0', '-1', '', 'x'.repeat(100)])('is refused when its version is no number: "%s"', async (v) => {
     const flow = await reach(contract, 'owned, overdue');
-    await contract.client.hdel(flow.key, field);
+    await flow.put({ v });
     await refuse(flow, 'FLOWTYPE');
   });
+
+  it.each([...NUMBERS, 'status'])('is refused when it has no %s', async (field) => {
+    const flow = await reach(contract, 'owned, overdue');
+    await flow.put({ [field]: undefined });
+    await refuse(flow, 'FLOWTYPE');
+  });
+
+  it.each([
+    '1 ',
+    '1 15',
+    '1 15 PENDING 7',
+    'half the line',
+    'the line',
+    'half the metadata',
+    'all but the last line end',
+  ])('is refused when it was cut after %s', async (where) => {
+    const flow = await reach(contract, 'owned, overdue');
+    const stored = await contract.client.get(flow.key);
+    const line = stored!.indexOf('\n');
+    const ends = {
+      'half the line': line / 2,
+      'the line': line,
+      'half the metadata': line + 8,
+      'all but the last line end': -1,
+    };
+    const end = (ends as Partial<Record<string, number>>)[where];
+    await contract.client.set(flow.key, end === undefined ? where : stored!.slice(0, end), 'KEEPTTL');
+    await refuse(flow, 'FLOWTYPE');
+  });
+
+  it.each(['x', '0', '14', '16', '-15', '99999999999999999'])(
+    'is refused when its metadata has not the %s bytes it should have',
+    async (bytes) => {
+      const flow = await reach(contract, 'owned, overdue');
+      const stored = await contract.client.get(flow.key);
+      await contract.client.set(flow.key, stored!.replace(/^1 15 /, `1 ${bytes} `), 'KEEPTTL');
+      await refuse(flow, 'FLOWTYPE');
+    },
+  );
 
   it.each([...NUMBERS, ...OPTIONAL_NUMBERS])('is refused when its %s is not a number', async (field) => {
     for (const value of UNREADABLE) {
@@ -67,19 +107,16 @@ describe.each(VARIANTS)('what is no flow, by $name', (variant) => {
     await refuse(flow, 'FLOWTYPE');
   });
 
-  it('is refused when another type stands under the timer of a flow that does not exist', async () => {
-    for (const verb of ['create', 'delete'] as const) {
-      const flow = await contract.flow();
-      await contract.client.rpush(flow.timer, 'x');
-      await expectRefused(flow, verb, [variant.publish, ...argumentsFor(verb)], 'FLOWTYPE');
-    }
+  it('is refused under the timer of a flow that is to have one', async () => {
+    const flow = await contract.flow();
+    await contract.client.rpush(flow.timer, 'x');
+    await expectRefused(flow, 'create', [variant.publish, ...createArguments(TIMED)], 'FLOWTYPE');
   });
 
   it('does not supersede a flow, nor tell so, when another type stands under its timer', async () => {
     const flow = await reach(contract, 'open');
-    await contract.client.del(flow.timer);
     await contract.client.rpush(flow.timer, 'x');
-    const args = createArguments({ conflict: 'supersede' });
+    const args = createArguments({ ...TIMED, conflict: 'supersede' });
     await expectRefused(flow, 'create', [variant.publish, ...args], 'FLOWTYPE');
   });
 

@@ -40,7 +40,7 @@ const MUTATIONS: readonly Mutation[] = [
     what: 'create takes a live lease over',
     verb: 'create',
     guard: 'if plan.leaseMs and lapsed(record, now) then',
-    broken: 'if plan.leaseMs and record.leaseUntil then',
+    broken: "if plan.leaseMs and record.leaseUntil ~= '-' then",
   },
   {
     what: 'create forgets maxAttempts',
@@ -81,7 +81,7 @@ const MUTATIONS: readonly Mutation[] = [
   {
     what: 'create hands a stale result back',
     verb: 'create',
-    guard: 'return record.freshUntil == nil or record.freshUntil - now.ms >= tonumber(plan.minFreshMs or 0)',
+    guard: "return record.freshUntil == '-' or record.freshUntil - now.ms >= tonumber(plan.minFreshMs or 0)",
     broken: 'return true',
   },
   {
@@ -106,19 +106,19 @@ const MUTATIONS: readonly Mutation[] = [
     what: 'renew is open to everybody',
     verb: 'renew',
     guard: 'if not holds(record, fence, owner) then',
-    broken: 'if not record.leaseUntil then',
+    broken: "if record.leaseUntil == '-' then",
   },
   {
     what: 'renew asks for the owner only',
     verb: 'renew',
-    guard: 'return record.leaseUntil ~= nil and record.fence == fence and record.owner == owner',
-    broken: 'return record.leaseUntil ~= nil and record.owner == owner',
+    guard: "return record.leaseUntil ~= '-' and record.fence == fence and record.owner == owner",
+    broken: "return record.leaseUntil ~= '-' and record.owner == owner",
   },
   {
     what: 'release asks for the fence only',
     verb: 'release',
-    guard: 'return record.leaseUntil ~= nil and record.fence == fence and record.owner == owner',
-    broken: 'return record.leaseUntil ~= nil and record.fence == fence',
+    guard: "return record.leaseUntil ~= '-' and record.fence == fence and record.owner == owner",
+    broken: "return record.leaseUntil ~= '-' and record.fence == fence",
   },
   {
     what: 'a replayed settle settles the successor',
@@ -133,6 +133,18 @@ const MUTATIONS: readonly Mutation[] = [
     broken: 'if false then',
   },
   {
+    what: 'create forgets what was deleted',
+    verb: 'create',
+    guard: 'local before = previous or receipt',
+    broken: 'local before = previous',
+  },
+  {
+    what: 'create leaves the timer of the flow that it replaces',
+    verb: 'create',
+    guard: 'if not plan.timer then drop_timer(keys, before) end',
+    broken: '',
+  },
+  {
     what: 'delete ignores the fence',
     verb: 'delete',
     guard: '(fence and record.fence ~= fence) or ',
@@ -141,7 +153,7 @@ const MUTATIONS: readonly Mutation[] = [
   {
     what: 'read shows a flow past its deadline as pending',
     verb: 'read',
-    guard: "if status == 'PENDING' and tonumber(record.deadlineAt) <= now.ms then",
+    guard: "if record.status == 'PENDING' and tonumber(record.deadlineAt) <= now.ms then",
     broken: 'if false then',
   },
 ];

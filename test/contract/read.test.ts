@@ -6,6 +6,7 @@ import {
   PENDING,
   reach,
   TERMINAL,
+  TIMED,
   shown,
 } from './helpers/states.js';
 import { VARIANTS } from './helpers/variants.js';
@@ -28,7 +29,7 @@ describe.each(VARIANTS)('read, by $name', (variant) => {
   });
 
   it.each(OVERDUE)('shows a flow that is %s as timed out', async (state) => {
-    const flow = await reach(contract, state);
+    const flow = await reach(contract, state, TIMED);
     const change = await flow.act('read', []);
     expect(change.verdict).toBe('found');
     expectTimedOut(change);

@@ -10,6 +10,7 @@ import {
   reach,
   settleArguments,
   TERMINAL,
+  TIMED,
   shown,
 } from './helpers/states.js';
 import { VARIANTS } from './helpers/variants.js';
@@ -18,7 +19,7 @@ describe.each(VARIANTS)('release, by $name', (variant) => {
   const contract = useContract(variant);
 
   it('ends the lease of an owned flow at once and wakes its waiters', async () => {
-    const flow = await reach(contract, 'owned');
+    const flow = await reach(contract, 'owned', TIMED);
     const change = await flow.act('release', ['me', await fenceOf(flow), OWNER]);
     const { before, after, now } = change;
     expect(change.verdict).toBe('released');
@@ -102,7 +103,7 @@ describe.each(VARIANTS)('release, by $name', (variant) => {
   });
 
   it.each(OVERDUE)('says settled of a flow that is %s, and times it out', async (state) => {
-    const flow = await reach(contract, state);
+    const flow = await reach(contract, state, TIMED);
     const change = await flow.act('release', ['me', await fenceOf(flow), OWNER]);
     expect(change.verdict).toBe('settled');
     expectTimedOut(change);

@@ -9,6 +9,7 @@ import {
   reach,
   shown,
   TERMINAL,
+  TIMED,
 } from './helpers/states.js';
 import { VARIANTS } from './helpers/variants.js';
 
@@ -16,7 +17,7 @@ describe.each(VARIANTS)('renew, by $name', (variant) => {
   const contract = useContract(variant);
 
   it.each(['owned', 'lapsed'] as const)('extends the lease of a flow that is %s', async (state) => {
-    const flow = await reach(contract, state);
+    const flow = await reach(contract, state, TIMED);
     const change = await flow.act('renew', [await fenceOf(flow), OWNER, 45_000]);
     const { before, after, now } = change;
     expect(change.verdict).toBe('renewed');
@@ -34,7 +35,7 @@ describe.each(VARIANTS)('renew, by $name', (variant) => {
   });
 
   it('never extends a lease beyond the deadline', async () => {
-    const flow = await reach(contract, 'owned');
+    const flow = await reach(contract, 'owned', TIMED);
     const { after } = await flow.act('renew', [await fenceOf(flow), OWNER, 700_000]);
     expect(after.record!['leaseUntil']).toBe(after.record!['deadlineAt']);
     expect(after.timerUntil).toBe(Number(after.record!['deadlineAt']));
@@ -85,7 +86,7 @@ describe.each(VARIANTS)('renew, by $name', (variant) => {
   });
 
   it.each(OVERDUE)('says settled of a flow that is %s, and times it out', async (state) => {
-    const flow = await reach(contract, state);
+    const flow = await reach(contract, state, TIMED);
     const change = await flow.act('renew', [await fenceOf(flow), OWNER, 1000]);
     expect(change.verdict).toBe('settled');
     expectTimedOut(change);

@@ -14,6 +14,7 @@ import {
   shown,
   type State,
   TERMINAL,
+  TIMED,
 } from './helpers/states.js';
 import { VARIANTS } from './helpers/variants.js';
 
@@ -68,12 +69,12 @@ describe.each(VARIANTS)('settle, by $name', (variant) => {
     });
 
     it.each(PENDING)('ends a flow that is %s', async (state) => {
-      const flow = await reach(contract, state);
+      const flow = await reach(contract, state, TIMED);
       expectApplied(await flow.act('settle', settle({}, 'me')), kind, 'me');
     });
 
     it.each(PENDING)('ends a flow that is %s and has the fence given', async (state) => {
-      const flow = await reach(contract, state);
+      const flow = await reach(contract, state, TIMED);
       const fence = await fenceOf(flow);
       expectApplied(await flow.act('settle', settle({ fence }, 'me')), kind, 'me');
     });
@@ -105,7 +106,7 @@ describe.each(VARIANTS)('settle, by $name', (variant) => {
     );
 
     it.each(OVERDUE)('is late for a flow that is %s, and times it out', async (state) => {
-      const flow = await reach(contract, state);
+      const flow = await reach(contract, state, TIMED);
       const change = await flow.act('settle', settle());
       expect(change.verdict).toBe('late');
       expectTimedOut(change);
@@ -115,7 +116,7 @@ describe.each(VARIANTS)('settle, by $name', (variant) => {
     it.each(OVERDUE)(
       'is superseded by another fence on a flow that is %s, and times it out',
       async (state) => {
-        const flow = await reach(contract, state);
+        const flow = await reach(contract, state, TIMED);
         const change = await flow.act('settle', settle({ fence: 1 }));
         expect(change.verdict).toBe('superseded');
         expectTimedOut(change);

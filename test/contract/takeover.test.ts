@@ -8,6 +8,7 @@ import {
   message,
   reach,
   settleArguments,
+  TIMED,
   TIMEOUT_MS,
   shown,
 } from './helpers/states.js';
@@ -26,7 +27,7 @@ describe.each(VARIANTS)('takeover, by $name', (variant) => {
   const contract = useContract(variant);
 
   it('gives a lapsed flow to the next owner: next attempt, new fence, same origin, nobody told', async () => {
-    const flow = await reach(contract, 'lapsed');
+    const flow = await reach(contract, 'lapsed', TIMED);
     const { verdict, now, before, after, messages, record } = await flow.act(
       'create',
       createArguments(SECOND, 'me'),
@@ -47,7 +48,7 @@ describe.each(VARIANTS)('takeover, by $name', (variant) => {
   });
 
   it('never gives a lease beyond the deadline', async () => {
-    const flow = await reach(contract, 'lapsed');
+    const flow = await reach(contract, 'lapsed', TIMED);
     const deadline = (await flow.record())['deadlineAt']!;
     const { after } = await flow.act(
       'create',
@@ -103,7 +104,7 @@ describe.each(VARIANTS)('takeover, by $name', (variant) => {
   it.each([1, 2, 5])(
     'with maxAttempts %d, fails the flow as owner_lost instead of one more',
     async (most) => {
-      const flow = await reach(contract, 'lapsed', { maxAttempts: most, retention: '1 4002 3 4' });
+      const flow = await reach(contract, 'lapsed', { ...TIMED, maxAttempts: most, retention: '1 4002 3 4' });
       for (let attempt = 2; attempt <= most; attempt += 1) await useUpAttempts(flow);
       const { verdict, now, before, after, messages, record } = await flow.act(
         'create',

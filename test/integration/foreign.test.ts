@@ -1,5 +1,6 @@
 import type { Flows } from '../../src/index.js';
 import { failureOf } from '../helpers/errors.js';
+import { editRecord, readRecord } from '../helpers/record.js';
 import { setup } from '../helpers/setup.js';
 
 const bed = setup();
@@ -29,10 +30,13 @@ async function expectRefusedByAll(flow: Flows<string>, id: string): Promise<void
 
 const OTHER_TYPES: readonly [string, (key: string) => Promise<unknown>][] = [
   ['a string', (key) => bed.admin.set(key, 'x')],
+  ['an empty string', (key) => bed.admin.set(key, '')],
+  ['bytes that are no text', (key) => bed.admin.set(key, Buffer.from([0, 255, 10, 1]))],
+  ['a number', (key) => bed.admin.set(key, '1')],
   ['a list', (key) => bed.admin.rpush(key, 'x')],
   ['a set', (key) => bed.admin.sadd(key, 'x')],
   ['a stream', (key) => bed.admin.xadd(key, '*', 'a', 'b')],
-  ['a hash that is no record', (key) => bed.admin.hset(key, 'a', 'b')],
+  ['a hash', (key) => bed.admin.hset(key, 'a', 'b')],
 ];
 
 it.each(OTHER_TYPES)(
@@ -53,7 +57,6 @@ const BROKEN: readonly [string, Record<string, string | undefined>][] = [
   ['without a version', { v: undefined }],
   ['without a status', { status: undefined }],
   ['with an unknown status', { status: 'PAUSED' }],
-  ['without metadata', { metadata: undefined }],
   ['without a fence', { fence: undefined }],
   ['with a fence that is no number', { fence: 'x' }],
   ['without an origin', { origin: undefined }],
@@ -69,9 +72,29 @@ it.each(BROKEN)('refuses a record %s, whatever is asked', async (_what, change) 
   const id = bed.id();
   await flow.create(id);
   const key = `flow:{f:${id}}`;
-  for (const [field, value] of Object.entries(change))
-    await (value === undefined ? bed.admin.hdel(key, field) : bed.admin.hset(key, field, value));
+  await editRecord(bed.admin, key, change);
   await expectRefusedByAll(flow, id);
+});
+
+const CUT: readonly [string, (text: string) => string][] = [
+  ['that ends with its first line', (text) => text.slice(0, text.indexOf('\n'))],
+  ['that ends before its metadata does', (text) => text.replace(/^1 \d+/, '1 9999')],
+  ['whose metadata goes on behind its length', (text) => text.replace(/^1 \d+/, '1 0')],
+  ['whose length of metadata is no number', (text) => text.replace(/^1 \d+/, '1 x')],
+  ['that has a word too few', (text) => text.replace(/ \S+\n/, '\n')],
+  ['that has a word too many', (text) => text.replace('\n', ' more\n')],
+];
+
+it.each(CUT)('refuses a record %s, whatever is asked', async (_what, change) => {
+  const flow = bed.broker().define<string, string>('f', { timeoutMs: 600_000 });
+  const id = bed.id();
+  await flow.create(id, { metadata: 'of the flow' });
+  const key = `flow:{f:${id}}`;
+  const [before, broken] = [await bed.admin.get(key), change((await bed.admin.get(key))!)];
+  expect(broken).not.toBe(before);
+  await bed.admin.set(key, broken);
+  await expectRefusedByAll(flow, id);
+  expect(await bed.admin.get(key)).toBe(broken);
 });
 
 it('ends the waits of a flow whose record somebody breaks, instead of leaving them', async () => {
@@ -79,7 +102,7 @@ it('ends the waits of a flow whose record somebody breaks, instead of leaving th
   const flow = broker.define<string>('f', { timeoutMs: 600_000 });
   const id = bed.id();
   const { outcome } = await flow.open(id);
-  await bed.admin.hset(`flow:{f:${id}}`, 'v', '9');
+  await editRecord(bed.admin, `flow:{f:${id}}`, { v: 9 });
   await failureOf(outcome, 'ERR_FLOW_RECORD');
   expect(broker.stats().waiters).toBe(0);
 });
@@ -91,8 +114,21 @@ it('ends the waits of a flow whose record vanishes: evicted, or lost by the serv
   await failureOf(outcome, 'ERR_FLOW_DELETED');
 });
 
-it('hangs on nothing when something else stands under the timer’s key', async () => {
-  const flow = flows();
+it('leaves what stands under the timer’s key alone where no timers are kept', async () => {
+  const flow = bed.broker({ notifications: 'off' }).define<string>('f', { timeoutMs: 600_000 });
+  const [id, other] = [bed.id(), bed.id()];
+  const timers = [`flow:{f:${id}}:timer`, `flow:{f:${other}}:timer`];
+  for (const timer of timers) await bed.admin.rpush(timer, 'x');
+  const { outcome } = await flow.open(id);
+  expect((await flow.complete(id, 'x')).verdict).toBe('applied');
+  expect(await outcome).toBe('x');
+  expect((await flow.delete(id)).verdict).toBe('deleted');
+  expect(await flow.run(other, () => 'y')).toBe('y');
+  for (const timer of timers) expect(await bed.admin.lrange(timer, 0, -1)).toEqual(['x']);
+});
+
+it('hangs on nothing when something else stands under the timer’s key where timers are kept', async () => {
+  const flow = bed.broker({ notifications: 'configure' }).define<string>('f', { timeoutMs: 600_000 });
   const id = bed.id();
   await bed.admin.rpush(`flow:{f:${id}}:timer`, 'x');
   for (const call of [() => flow.create(id), () => flow.open(id), () => flow.run(id, () => 'x')])
@@ -100,7 +136,8 @@ it('hangs on nothing when something else stands under the timer’s key', async 
   expect(await bed.admin.exists(`flow:{f:${id}}`)).toBe(0);
   await bed.admin.del(`flow:{f:${id}}:timer`);
   await flow.create(id);
-  await bed.admin.del(`flow:{f:${id}}:timer`);
+  expect((await readRecord(bed.admin, `flow:{f:${id}}`))?.['timer']).toBe('1');
+  expect(await bed.admin.del(`flow:{f:${id}}:timer`)).toBe(1);
   await bed.admin.rpush(`flow:{f:${id}}:timer`, 'x');
   expect((await flow.complete(id, 'x')).verdict).toBe('applied');
 });
@@ -122,7 +159,7 @@ it('gives ERR_FLOW_CODEC for bytes that its codec cannot read', async () => {
   const id = bed.id();
   await flow.create(id);
   await flow.complete(id, 'x');
-  await bed.admin.hset(`flow:{f:${id}}`, 'result', '{');
+  await editRecord(bed.admin, `flow:{f:${id}}`, { result: '{' });
   const calls = [
     () => flow.wait(id),
     () => flow.get(id),

@@ -18,8 +18,11 @@ it('gives each flow of its type once, whatever else is in the database', async (
   await broker.define('lx').create('another type');
   await bed.broker({ prefix: 'other' }).define('l').create('another prefix');
   await bed.admin.set('flow:{l:a string}', 'x');
-  await bed.admin.hset('flow:{l:no record}', 'a', 'b');
-  await bed.admin.hset('flow:{l:', 'a', 'b');
+  await bed.admin.set('flow:{l:another version}', '9 x');
+  await bed.admin.hset('flow:{l:a hash}', 'a', 'b');
+  await bed.admin.set('flow:{l:', 'x');
+  await flows.create('deleted');
+  await flows.delete('deleted');
   const found = await all(flows.list());
   expect(idsOf(found)).toEqual([...ids].sort());
   expect(found.find(({ id }) => id === 'id-7')).toEqual(await flows.get('id-7'));

@@ -1,5 +1,6 @@
 import type { FlowError } from '../../src/index.js';
 import { failureOf } from '../helpers/errors.js';
+import { readRecord } from '../helpers/record.js';
 import { setup } from '../helpers/setup.js';
 import { latch, until } from '../helpers/until.js';
 
@@ -108,7 +109,10 @@ describe('a caller that aborts', () => {
     await began.opened;
     stop.abort(new Error('went away'));
     await expect(first).rejects.toThrow('went away');
-    await until('it is released', () => bed.admin.hexists(`flow:{e:${id}}`, 'releasedBy'));
+    await until(
+      'it is released',
+      async () => (await readRecord(bed.admin, `flow:{e:${id}}`))?.['releasedBy'],
+    );
     const { leaseUntil } = (await here.get(id))!;
     // What would renew it does so three times within this wait for an unrelated flow's deadline.
     await failureOf((await here.open(bed.id(), { timeoutMs: 400 })).outcome, 'ERR_FLOW_TIMED_OUT');

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { readRecord } from '../helpers/record.js';
 import { until } from '../helpers/until.js';
 import { Fleet } from './support/fleet.js';
 import type { Replica } from './support/replica.js';
@@ -75,7 +76,7 @@ describe('a caller of run that aborts', () => {
     expect(await asked).toMatchObject(LEFT);
     await until(
       'the release',
-      async () => (await fleet.redis.hget(`flow:{job:${id}}`, 'releasedBy')) !== null,
+      async () => (await readRecord(fleet.redis, `flow:{job:${id}}`))?.['releasedBy'],
     );
     const again = one.run(id, { takesMs: 0 });
     expect(await again).toMatchObject({ value: `${one.pid}/2` });

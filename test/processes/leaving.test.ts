@@ -1,3 +1,4 @@
+import { readRecord } from '../helpers/record.js';
 import { until } from '../helpers/until.js';
 import type { Tally } from './support/crowd.js';
 import { Fleet } from './support/fleet.js';
@@ -35,8 +36,11 @@ const follows = (replica: Replica, waiters = 1): Promise<void> =>
 async function held(prefix: string): Promise<string[]> {
   const keys = await fleet.redis.keys(`flow:{job:${prefix}*}`);
   const now = Number((await fleet.redis.time())[0]) * 1_000;
-  const records = await Promise.all(keys.map((key) => fleet.redis.hmget(key, 'status', 'leaseUntil')));
-  return keys.filter((_key, at) => records[at]![0] === 'PENDING' && Number(records[at]![1]) > now + 60_000);
+  const records = await Promise.all(keys.map((key) => readRecord(fleet.redis, key)));
+  return keys.filter((_key, at) => {
+    const record = records[at];
+    return record?.['status'] === 'PENDING' && Number(record['leaseUntil']) > now + 60_000;
+  });
 }
 
 describe('a process that gets SIGTERM', () => {

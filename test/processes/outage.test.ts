@@ -1,3 +1,4 @@
+import { readRecord } from '../helpers/record.js';
 import { until } from '../helpers/until.js';
 import { figure } from './support/figure.js';
 import { Fleet } from './support/fleet.js';
@@ -24,6 +25,10 @@ beforeEach(async () => {
 });
 afterEach(() => fleet.stop());
 
+async function storedDeadline(id: string): Promise<number> {
+  return Number((await readRecord(fleet.redis, `flow:{job:${id}}`))?.['deadlineAt']);
+}
+
 interface Ends {
   readonly opened: Tally;
   readonly waited: Tally;
@@ -37,7 +42,7 @@ async function everyKind(): Promise<() => Promise<Ends>> {
   await one.next('started');
   const follower = two.run('run', { uncounted: true });
   await one.call('crowd', 'open', 'flow', 0, COUNT, {});
-  deadlineAt = Number(await fleet.redis.hget(`flow:{job:flow-${COUNT - 1}}`, 'deadlineAt'));
+  deadlineAt = await storedDeadline(`flow-${COUNT - 1}`);
   await two.call('crowd', 'wait', 'flow', 0, COUNT, deadlineAt);
   await until('all waits, subscribed', async () => {
     const [{ subscriptions }, channels] = await Promise.all([
@@ -102,7 +107,7 @@ describe('a server that is killed with -9 while processes wait', () => {
   it('and stays dead when a handler is done: its caller does not wait past the deadline either', async () => {
     const asked = one.run('done', { uncounted: true }, { leaseMs: 60_000 });
     await one.next('started');
-    deadlineAt = Number(await fleet.redis.hget('flow:{job:done}', 'deadlineAt'));
+    deadlineAt = await storedDeadline('done');
     await fleet.server.kill();
     await one.call('finish', 'done');
     const { code, endedAt } = await asked;
@@ -138,7 +143,7 @@ describe('a server that is frozen for a while', () => {
   it('and past the deadline of an owner too busy to look: it ends once, whatever is due at the same time', async () => {
     const asked = one.run('busy', { deaf: true });
     await one.next('started');
-    const stored = Number(await fleet.redis.hget('flow:{job:busy}', 'deadlineAt'));
+    const stored = await storedDeadline('busy');
     await until('the owner to listen', async () => (await one.stats()).waiters === 1);
     await fleet.server.pause();
     const blocked = one.call('block', stored + 500, stored + 950);

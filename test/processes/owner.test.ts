@@ -1,3 +1,4 @@
+import { readRecord } from '../helpers/record.js';
 import { until } from '../helpers/until.js';
 import { figure } from './support/figure.js';
 import { Fleet } from './support/fleet.js';
@@ -18,8 +19,10 @@ afterAll(() => fleet.stop());
 
 const key = (): string => `flow:{job:${id}}`;
 
+const stored = () => readRecord(fleet.redis, key());
+
 async function field(name: string): Promise<number> {
-  return Number(await fleet.redis.hget(key(), name));
+  return Number((await stored())?.[name]);
 }
 
 async function waiting(...replicas: readonly Replica[]): Promise<void> {
@@ -130,7 +133,7 @@ describe('an owner that was stopped past its lease', () => {
     await owner.next('aborted', { id });
     await owner.call('finish', id);
     expect(await asked).toMatchObject({ value, fence });
-    expect(await fleet.redis.hget(key(), 'result')).toBe(JSON.stringify(value));
+    expect((await stored())?.['result']).toBe(JSON.stringify(value));
     expect(await field('fence')).toBe(fence);
   });
 
@@ -143,7 +146,7 @@ describe('an owner that was stopped past its lease', () => {
     const { fence } = await other.next('started', { id, attempt: 2 });
     owner.signal('SIGCONT'); // the winner is not done yet: its result is waited for
     await until('the end of the stopped owner', async () => (await owner.stats()).handlers === 0);
-    expect(await fleet.redis.hget(key(), 'status')).toBe('PENDING');
+    expect((await stored())?.['status']).toBe('PENDING');
     await other.call('finish', id);
     const value = `${other.pid}/2`;
     expect(await asked).toMatchObject({ value, fence });

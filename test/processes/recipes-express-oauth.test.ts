@@ -5,6 +5,7 @@ import type { ChildProcess } from 'node:child_process';
 import { Browser } from '../../examples/express-oauth/browser.js';
 import { Replica } from '../../examples/show/replica.js';
 import { spawnTs } from '../../scripts/spawn-ts.js';
+import { readRecord } from '../helpers/record.js';
 import { until } from '../helpers/until.js';
 import { recipeProcesses } from './support/recipe-processes.js';
 
@@ -109,8 +110,8 @@ it('lets nobody read tokens or verifiers in Redis', async () => {
   const back = await browser.logIn(await browser.begin(A), 'peggy');
   await browser.callback(back, B);
   const keys = (await recipe.redis.keys('flow:{*')).filter((key) => !key.endsWith(':timer'));
-  const records = await Promise.all(keys.map((key) => recipe.redis.hgetall(key)));
-  const stored = records.flatMap(({ metadata, result }) => [metadata, result]).filter(Boolean);
+  const records = await Promise.all(keys.map((key) => readRecord(recipe.redis, key)));
+  const stored = records.flatMap((record) => [record?.['metadata'], record?.['result']]).filter(Boolean);
   expect(stored.length).toBeGreaterThan(1);
   for (const text of stored) expect(text).not.toMatch(/verifier|Token/);
 });

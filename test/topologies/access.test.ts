@@ -18,6 +18,10 @@ function broker(redis: BrokerOptions['redis'], options: Partial<BrokerOptions> =
   return made;
 }
 
+const NOT_PERMITTED = {
+  cause: { message: expect.stringMatching(/NOPERM|can't run this command/) as string },
+};
+
 /** The rules of docs/topologies.md, by the name of their user. */
 function documentedRules(): Map<string, string[]> {
   const page = readFileSync(join(__dirname, '..', '..', 'docs', 'topologies.md'), 'utf8');
@@ -67,13 +71,32 @@ describe('the rules of the page are enough, and no more', () => {
     expect(all.stats().missedWakes + waiter.stats().missedWakes).toBe(0);
   });
 
-  it('a waiter creates and settles nothing, a completer listens to nothing', async () => {
-    const [waiter, completer] = [as('waiter'), as('completer')];
-    const error = await failureOf(completer.define('acl').open('d'), 'ERR_FLOW_UNAVAILABLE');
-    expect(error.cause).toMatchObject({
-      message: expect.stringMatching(/NOPERM|can't run this command/) as string,
-    });
-    await failureOf(waiter.define('acl').create('d'), 'ERR_FLOW_UNAVAILABLE');
+  it('a waiter lists nothing, a completer listens to nothing', async () => {
+    const [all, waiter, completer] = [as('broker'), as('waiter'), as('completer')];
+    await all.define('acl').create('d');
+    const listed = waiter.define('acl').list()[Symbol.asyncIterator]().next();
+    expect(await failureOf(listed, 'ERR_FLOW_UNAVAILABLE')).toMatchObject(NOT_PERMITTED);
+    const waiting = completer.define<string>('acl').wait('d');
+    await until('it is refused to listen', async () =>
+      (await refusals(server.port)).some((line) => /^completer (command|channel) .*subscribe/.test(line)),
+    );
+    expect(completer.stats().listening).toBe(false);
+    await all.define<string>('acl').complete('d', 'found by polling');
+    expect(await waiting).toBe('found by polling');
+  });
+
+  it('nobody takes a generation lease without the commands for hashes, and with them one does', async () => {
+    for (const user of ['broker', 'waiter', 'completer']) {
+      const refused = failureOf(as(user).lease('acl').acquire(), 'ERR_FLOW_UNAVAILABLE');
+      expect(await refused).toMatchObject(NOT_PERMITTED);
+    }
+    await ask(server.port, 'ACL', 'SETUSER', 'broker', '+hgetall', '+hset', '+hdel', '+pexpireat');
+    await ask(server.port, 'ACL', 'LOG', 'RESET');
+    const lease = as('broker').lease('acl');
+    const hold = await lease.acquire({ advanceGeneration: true });
+    expect(await hold!.release()).toBe(true);
+    expect(await lease.generation()).toBe(1);
+    expect(await refusals(server.port)).toEqual([]);
   });
 });
 
@@ -198,7 +221,7 @@ it('a replica and a server without memory left are ERR_FLOW_UNAVAILABLE with wha
     const flows = broker(server.url).define<string>('full');
     await flows.create('a');
     await ask(server.port, 'CONFIG', 'SET', 'maxmemory', '1mb');
-    const before = await ask(server.port, 'HGETALL', 'flow:{full:a}');
+    const before = await ask(server.port, 'GET', 'flow:{full:a}');
     for (const call of [
       () => flows.complete('a', 'x'),
       () => flows.create('b'),
@@ -207,8 +230,8 @@ it('a replica and a server without memory left are ERR_FLOW_UNAVAILABLE with wha
       const error = await failureOf(call(), 'ERR_FLOW_UNAVAILABLE');
       expect(error.cause).toMatchObject({ message: expect.stringMatching(/OOM/) as string });
     }
-    expect(await ask(server.port, 'HGETALL', 'flow:{full:a}')).toEqual(before);
-    expect(await ask(server.port, 'DBSIZE')).toBe(2);
+    expect(await ask(server.port, 'GET', 'flow:{full:a}')).toEqual(before);
+    expect(await ask(server.port, 'DBSIZE')).toBe(1);
     await ask(server.port, 'CONFIG', 'SET', 'maxmemory', '0');
     expect((await flows.complete('a', 'x')).verdict).toBe('applied');
     const error = await failureOf(broker(replica.url).define('full').create('d'), 'ERR_FLOW_UNAVAILABLE');

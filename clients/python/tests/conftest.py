@@ -64,6 +64,17 @@ def id() -> str:
     return secrets.token_hex(8)
 
 
+# Which word of a record's first line it is; see the contract.
+LEASE_UNTIL = 8
+
+
+def stored_words(redis: Redis, key: str) -> list[bytes]:
+    """What stands under a record's key, parted at its spaces."""
+    stored = redis.get(key)
+    assert isinstance(stored, bytes)
+    return stored.split(b" ")
+
+
 def until(what: str, holds: Callable[[], Any], seconds: float = 10) -> None:
     deadline = time.monotonic() + seconds
     while not holds():

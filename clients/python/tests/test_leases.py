@@ -9,7 +9,7 @@ from typing import Any, Callable
 
 import pytest
 from both import Client
-from conftest import until
+from conftest import LEASE_UNTIL, stored_words, until
 from proxy import Proxy
 from redis import Redis
 from server import Server
@@ -206,8 +206,8 @@ def test_no_handler_begins_under_a_lease_that_is_over_until_it_is_known_to_hold(
 
 def lease_left(redis: Redis, id: str) -> int:
     seconds, micros = redis.time()
-    until = redis.hget(f"flow:{{refresh:{id}}}", "leaseUntil")
-    return int(until or 0) - (seconds * 1_000 + micros // 1_000)
+    until = int(stored_words(redis, f"flow:{{refresh:{id}}}")[LEASE_UNTIL])
+    return until - (seconds * 1_000 + micros // 1_000)
 
 
 async def reached(gate: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Callable
 
 import pytest
 from both import Client
-from conftest import until
+from conftest import LEASE_UNTIL, stored_words, until
 from redis import Redis
 from server import Server
 
@@ -102,7 +102,10 @@ def test_an_owner_that_was_stopped_cannot_overwrite_its_successor(client: Client
     stopped = flows.start("run", id, handler)
     assert entered[0].wait(10)
     # As if it had been stopped for longer than its lease.
-    redis.hset(f"flow:{{refresh:{id}}}", "leaseUntil", "1")
+    key = f"flow:{{refresh:{id}}}"
+    words = stored_words(redis, key)
+    words[LEASE_UNTIL] = b"1"
+    redis.set(key, b" ".join(words), keepttl=True)
     successor = flows.start("run", id, handler)
     assert entered[1].wait(10)
     go[0].set()

@@ -1,9 +1,7 @@
 import { type Redis } from 'ioredis';
+import { editRecord, type Fields, fieldsOf } from '../../helpers/record.js';
 import { type Subscriber } from './subscriber.js';
 import { type Argument, type Call, type Verb } from './variants.js';
-
-/** Field, value; each byte of a value is one character (latin1), so that any bytes can be compared. */
-export type Fields = Readonly<Record<string, string>>;
 
 export interface Reply {
   readonly verdict: string;
@@ -11,9 +9,18 @@ export interface Reply {
   readonly record: Fields | undefined;
 }
 
+/** What a delete leaves under the record's key, for its replays and for the flow that comes next. */
+export interface Receipt {
+  readonly fence: string;
+  readonly deletedBy: string;
+  /** Who settled the flow that was deleted, or the one before it. */
+  readonly endedBy?: string;
+}
+
 /** All that Redis holds of a flow. Instants are in ms since the epoch; -1: never expires, -2: not there. */
 export interface Snapshot {
   readonly record: Fields | undefined;
+  readonly receipt: Receipt | undefined;
   readonly recordUntil: number;
   readonly timer: string | undefined;
   readonly timerUntil: number;
@@ -59,8 +66,8 @@ export class Flow {
 
   async raw(verb: Verb, keys: readonly string[], args: readonly Argument[]): Promise<Reply> {
     const [command, script, through] = this.wiring.call(verb);
-    // Two keys are a call's; any other number is the batch's own to refuse.
-    if (through && keys.length === 2) {
+    // One key or two are a call's; any other number is the batch's own to refuse.
+    if (through && (keys.length === 1 || keys.length === 2)) {
       const framed = [script, keys.length, ...keys, verb, args.length, ...args];
       const [reply] = (await this.wiring.client.callBuffer(command, framed)) as unknown[];
       if (reply instanceof Error) throw reply;
@@ -81,19 +88,21 @@ export class Flow {
 
   async snapshot(): Promise<Snapshot> {
     const { client } = this.wiring;
-    const [fields, recordUntil, timer, timerUntil] = await Promise.all([
-      client.callBuffer('HGETALL', this.key),
+    const [stored, recordUntil, timer, timerUntil] = await Promise.all([
+      client.getBuffer(this.key),
       client.pexpiretime(this.key),
       client.get(this.timer),
       client.pexpiretime(this.timer),
     ]);
-    const record = hashOf(fields);
-    return { record, recordUntil, timer: timer ?? undefined, timerUntil };
+    const { timer: _noted, ...fields } = fieldsOf(stored) ?? {}; // the key itself is looked at
+    const record = 'v' in fields ? (fields as Fields) : undefined;
+    const receipt = record ? undefined : receiptOf(stored);
+    return { record, receipt, recordUntil, timer: timer ?? undefined, timerUntil };
   }
 
-  /** Writes fields behind the scripts' back: how the tests make time pass. */
-  async put(fields: Record<string, string | number>): Promise<void> {
-    await this.wiring.client.hset(this.key, fields);
+  /** Writes fields behind the scripts' back: how the tests make time pass. What is `undefined` is taken away. */
+  async put(fields: Readonly<Record<string, string | number | undefined>>): Promise<void> {
+    await editRecord(this.wiring.client, this.key, fields);
   }
 
   async record(): Promise<Fields> {
@@ -136,17 +145,14 @@ export function replyOf(reply: readonly Buffer[]): Reply {
   return { verdict: verdict!, now: Number(now), record };
 }
 
-/** Depending on the protocol, HGETALL comes as a flat list or as an object. */
-export function hashOf(reply: unknown): Fields | undefined {
-  const flat = Array.isArray(reply) ? reply : Object.entries(reply as object).flat();
-  if (flat.length === 0) return undefined;
-  return fieldsOf(
-    flat.map((part: Buffer | string) => (Buffer.isBuffer(part) ? part.toString('latin1') : part)),
-  );
-}
-
-function fieldsOf(pairs: readonly string[]): Fields {
-  const fields: Record<string, string> = {};
-  for (let at = 0; at < pairs.length; at += 2) fields[pairs[at]!] = pairs[at + 1]!;
-  return fields;
+function receiptOf(stored: Buffer | null): Receipt | undefined {
+  if (!stored) return undefined;
+  // A receipt is written like a record, which is how its words are read here.
+  const words = fieldsOf(Buffer.from(stored.toString('latin1').replace(' DELETED ', ' PENDING '), 'latin1'))!;
+  const endedBy = words['settledBy'] ?? words['endedBy'];
+  return {
+    fence: words['fence']!,
+    deletedBy: words['deletedBy']!,
+    ...(endedBy !== undefined && { endedBy }),
+  };
 }

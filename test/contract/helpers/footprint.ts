@@ -3,16 +3,14 @@ import { type Redis } from 'ioredis';
 /** What the scripts may do, and how many of each command's first arguments are keys (or the channel). */
 const KEYS_OF: Readonly<Record<string, number>> = {
   TIME: 0,
-  HGETALL: 1,
-  HSET: 1,
-  HDEL: 1,
   DEL: 1,
   GET: 1,
   SET: 1,
-  PEXPIREAT: 1,
   PUBLISH: 1,
   SPUBLISH: 1,
 };
+/** The record of a generation lease is a hash. */
+const KEYS_OF_LEASE: typeof KEYS_OF = { ...KEYS_OF, HGETALL: 1, HSET: 1, HDEL: 1, PEXPIREAT: 1 };
 const RUNS = new Set(['EVAL', 'EVALSHA', 'FCALL']);
 
 /** Watches with MONITOR what each script touches, beside what it declared. */
@@ -31,7 +29,7 @@ export class Footprint {
 
   #inside(command: string, parts: readonly string[]): void {
     this.commands += 1;
-    const keys = KEYS_OF[command];
+    const keys = (this.#declared[0]?.includes('{@lease:') ? KEYS_OF_LEASE : KEYS_OF)[command];
     if (keys === undefined) this.problems.push(`${command} is not among the commands of the contract`);
     else if (parts.slice(1, 1 + keys).some((key) => !this.#declared.includes(key)))
       this.problems.push(`${parts.join(' ')} touches what was not declared: ${this.#declared.join(' ')}`);

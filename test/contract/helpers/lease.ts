@@ -1,4 +1,5 @@
-import { hashOf, type Fields, type Wiring } from './flow.js';
+import { type Fields } from '../../helpers/record.js';
+import { type Wiring } from './flow.js';
 import { type Argument, type LeaseVerb } from './variants.js';
 
 /** A lease as a reply shows it. */
@@ -70,6 +71,16 @@ export class Lease {
   async lapse(): Promise<void> {
     await this.wiring.client.hset(this.key, { leaseUntil: Date.now() - 1 });
   }
+}
+
+/** Depending on the protocol, HGETALL comes as a flat list or as an object. */
+export function hashOf(reply: unknown): Fields | undefined {
+  const flat = Array.isArray(reply) ? reply : Object.entries(reply as object).flat();
+  if (flat.length === 0) return undefined;
+  const parts = flat.map((part: Buffer | string) => (Buffer.isBuffer(part) ? part.toString('latin1') : part));
+  const fields: Record<string, string> = {};
+  for (let at = 0; at < parts.length; at += 2) fields[parts[at]!] = parts[at + 1]!;
+  return fields;
 }
 
 function replyOf(reply: readonly Buffer[]): Pick<Change, 'verdict' | 'now' | 'shown'> {

@@ -1,5 +1,6 @@
+import { type Fields } from '../../helpers/record.js';
 import { type Contract } from './contract.js';
-import { type Change, type Fields, type Flow, HEAD, newRequest } from './flow.js';
+import { type Change, type Flow, HEAD, newRequest } from './flow.js';
 import { type Argument, type Verb } from './variants.js';
 
 /** The columns of the state table; the overdue ones are past their deadline and nobody has looked since. */
@@ -38,6 +39,8 @@ export function pairs(options: Options): Argument[] {
 }
 
 export const OWNED: Options = { owner: OWNER, leaseMs: LEASE_MS };
+/** The timer is kept for flows that ask for it only. */
+export const TIMED: Options = { timer: 1 };
 
 /** A flow in the state that a column of the table names, brought there by the scripts. */
 export async function reach(contract: Contract, state: State, options: Options = {}): Promise<Flow> {

@@ -16,6 +16,7 @@ export interface Create {
   readonly minFreshMs: number;
   readonly rejectFence?: string | undefined;
   readonly origin?: string | undefined;
+  readonly timer: boolean;
 }
 
 export interface Settle {
@@ -73,6 +74,7 @@ export function argumentsOf(call: Call): Argument[] {
         ...option('minFreshMs', call.minFreshMs || undefined),
         ...option('rejectFence', call.rejectFence),
         ...option('origin', call.origin),
+        ...option('timer', call.timer ? 1 : undefined),
       ];
     case 'settle':
       return [

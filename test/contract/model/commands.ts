@@ -53,6 +53,7 @@ const create = fc.record({
   minFreshMs: fc.constantFrom(0, 0, 20_000),
   rejectFence: rareFence,
   origin: rareFence,
+  timer: fc.boolean(),
 });
 
 const settle = fc.record({
@@ -133,11 +134,11 @@ function calling(verb: string, arbitrary: fc.Arbitrary<(run: Run) => Call>): fc.
 
 /** A runner, who takes over what it finds lapsed; without the options that keep flows from getting old. */
 const running = fc
-  .record({ owner, leaseMs, maxAttempts: fc.constantFrom(1, 2) })
-  .map(({ maxAttempts, ...lease }) => (run: Run): Call => ({
+  .record({ owner, leaseMs, maxAttempts: fc.constantFrom(1, 2), timer: fc.boolean() })
+  .map(({ maxAttempts, timer, ...lease }) => (run: Run): Call => ({
     verb: 'create',
     request: run.newRequest(),
-    ...{ timeoutMs: 400_000, metadata: '', lease, maxAttempts, supersede: false, minFreshMs: 0 },
+    ...{ timeoutMs: 400_000, metadata: '', lease, maxAttempts, timer, supersede: false, minFreshMs: 0 },
   }));
 
 const times = <T>(count: number, arbitrary: T): T[] => Array.from({ length: count }, () => arbitrary);

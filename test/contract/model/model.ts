@@ -1,5 +1,8 @@
+import { type Receipt } from '../helpers/flow.js';
 import { type Call, type Create, type Delete, type Release, type Renew, type Settle } from './calls.js';
 import { columnOf, retentionOf, type Standing } from './state.js';
+
+const RECEIPT_MS = 60_000;
 
 /** What a call must have answered, beside what it left in the model. */
 export interface Answer {
@@ -15,11 +18,13 @@ export interface Answer {
  */
 export class Model {
   flow: Standing | undefined;
-  /** When Redis forgets the record. */
-  recordUntil = 0;
-  timer: { value: string; until?: number } | undefined;
+  /** What stands instead of a flow that was deleted. */
+  receipt: Receipt | undefined;
+  /** When Redis forgets the record, or the receipt. */
+  recordUntil = -2;
+  /** When the timer ends, if there is one. */
+  timerUntil: number | undefined;
   messages: string[] = [];
-  #receipt: { fence: string; request: string; endedBy: string | undefined } | undefined;
   #now = 0;
   #newFence: () => string = () => '';
 
@@ -53,7 +58,8 @@ export class Model {
 
   /** Redis forgets the flow and all about it. */
   vanish(): void {
-    this.flow = this.timer = this.#receipt = undefined;
+    this.flow = this.timerUntil = this.receipt = undefined;
+    this.recordUntil = -2;
   }
 
   #create(call: Create): Answer {
@@ -86,8 +92,8 @@ export class Model {
     if (old?.status === 'PENDING') this.#tell('SUPERSEDED', old, this.#now);
     const fence = this.#newFence();
     const deadlineAt = this.#now + call.timeoutMs;
-    const deletedBy = this.#receipt?.request ?? old?.deletedBy;
-    const endedBy = old ? (old.settledBy ?? old.endedBy) : this.#receipt?.endedBy;
+    const deletedBy = (this.receipt ?? old)?.deletedBy;
+    const endedBy = old ? (old.settledBy ?? old.endedBy) : this.receipt?.endedBy;
     this.flow = {
       ...{ status: 'PENDING', fence, origin: fence, attempt: call.lease ? 1 : 0, metadata: call.metadata },
       ...{ createdAt: this.#now, deadlineAt, createdBy: call.request },
@@ -97,13 +103,14 @@ export class Model {
       }),
       ...(call.maxAttempts > 0 && { maxAttempts: call.maxAttempts }),
       ...(call.retention && { retention: call.retention }),
+      ...(call.timer && { timer: 1 }),
       ...(old?.status === 'PENDING' && { displaced: old.createdBy }),
       ...(deletedBy && { deletedBy }),
       ...(endedBy && { endedBy }),
     };
-    this.#receipt = undefined;
+    this.receipt = undefined;
     this.recordUntil = deadlineAt + retentionOf(this.flow, 'TIMED_OUT');
-    this.timer = { value: '1', until: this.flow.leaseUntil ?? deadlineAt };
+    this.#setTimer(this.flow, this.flow.leaseUntil ?? deadlineAt);
     return { verdict: 'created', record: this.flow };
   }
 
@@ -124,7 +131,8 @@ export class Model {
     });
     flow.attempt += 1;
     flow.fence = this.#newFence();
-    this.timer = { value: '1', until: leaseUntil };
+    if (call.timer) flow.timer = 1;
+    this.#setTimer(flow, leaseUntil);
     return { verdict: 'taken_over', record: flow };
   }
 
@@ -155,7 +163,7 @@ export class Model {
     if (refused) return refused;
     const flow = this.flow!;
     flow.leaseUntil = this.#leaseEnd(call.leaseMs, flow.deadlineAt);
-    this.timer = { value: '1', until: flow.leaseUntil };
+    this.#setTimer(flow, flow.leaseUntil);
     return { verdict: 'renewed', record: flow };
   }
 
@@ -167,7 +175,7 @@ export class Model {
     if (columnOf(flow, this.#now) === 'owned') {
       Object.assign(flow, { leaseUntil: this.#now, releasedBy: call.request });
       if (call.unbegun && flow.maxAttempts !== undefined) flow.maxAttempts += 1;
-      this.timer = { value: '1', until: flow.deadlineAt };
+      this.#setTimer(flow, flow.deadlineAt);
       this.#tell('RELEASED', flow, this.#now);
     }
     return { verdict: 'released', record: flow };
@@ -183,17 +191,21 @@ export class Model {
 
   #delete(call: Delete): Answer {
     const { flow } = this;
-    if (!flow) return { verdict: this.#receipt?.request === call.request ? 'deleted' : 'not_found' };
+    if (!flow) return { verdict: this.receipt?.deletedBy === call.request ? 'deleted' : 'not_found' };
     if (flow.deletedBy === call.request) return { verdict: 'deleted' };
     const matches = call.fence === undefined || call.fence === flow.fence;
     if (!matches || call.statuses?.includes(flow.status) === false)
       return { verdict: 'mismatch', record: flow };
     if (flow.status === 'PENDING') this.#tell('DELETED', flow, this.#now);
-    this.flow = undefined;
     const endedBy = flow.settledBy ?? flow.endedBy;
-    this.#receipt = { fence: flow.fence, request: call.request, endedBy };
-    this.timer = { value: ['deleted', flow.fence, call.request, ...(endedBy ? [endedBy] : [])].join(' ') };
+    this.flow = this.timerUntil = undefined;
+    this.receipt = { fence: flow.fence, deletedBy: call.request, ...(endedBy && { endedBy }) };
+    this.recordUntil = this.#now + RECEIPT_MS;
     return { verdict: 'deleted', record: flow };
+  }
+
+  #setTimer(flow: Standing, until: number): void {
+    this.timerUntil = flow.timer && until;
   }
 
   #leaseEnd(leaseMs: number, deadlineAt: number): number {
@@ -202,13 +214,13 @@ export class Model {
 
   #timeOut(flow: Standing): void {
     Object.assign(flow, { status: 'TIMED_OUT', settledAt: flow.deadlineAt, settledBy: 'timeout' });
-    this.timer = undefined;
+    this.timerUntil = undefined;
     this.#tell('TIMED_OUT', flow, flow.deadlineAt);
   }
 
   #end(flow: Standing, status: Standing['status'], by: string, retentionMs: number): void {
     Object.assign(flow, { status, settledAt: this.#now, settledBy: by });
-    this.timer = undefined;
+    this.timerUntil = undefined;
     this.recordUntil = this.#now + retentionMs;
   }
 

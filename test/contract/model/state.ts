@@ -14,6 +14,8 @@ export interface Standing {
   leaseUntil?: number;
   maxAttempts?: number;
   retention?: readonly [number, number, number, number];
+  /** The flow keeps a timer while it is pending. */
+  timer?: 1;
   displaced?: string;
   deletedBy?: string;
   endedBy?: string;
@@ -44,9 +46,9 @@ export function retentionOf(flow: Pick<Standing, 'retention'>, status: Exclude<S
 
 /** The flow as Redis should hold it. */
 export function fieldsOf(flow: Standing): Record<string, string> {
-  const { retention, ...rest } = flow;
+  const { retention, timer: _noted, ...rest } = flow; // the timer itself is looked at
   const fields: Record<string, string> = { v: '1' };
   for (const [name, value] of Object.entries(rest)) fields[name] = String(value);
-  if (retention) fields['retention'] = retention.join(' ');
+  if (retention) fields['retention'] = retention.join(',');
   return fields;
 }

@@ -1,7 +1,9 @@
 import { type Redis } from 'ioredis';
 import { type Manifest } from '../../../src/contract/index.js';
 import { type CallStep } from '../../../scripts/vectors/vector.js';
-import { hashOf, type Fields } from '../helpers/flow.js';
+import { type Fields, readRecord } from '../../helpers/record.js';
+import { hashOf } from '../helpers/lease.js';
+import { LEASE_VERBS } from '../helpers/variants.js';
 
 /** Arguments of which any bytes are good. */
 const OPAQUE = ['metadata', 'payload'];
@@ -32,6 +34,11 @@ function rowOf({ call, args }: CallStep, record: Fields | undefined): string {
   }
   // No flow ever has the fence 1: the vectors give it to mean another.
   return call === 'settle' && options.get('fence') === '1' ? 'settle, another fence' : call;
+}
+
+async function standing(client: Redis, call: string, key: string): Promise<Fields | undefined> {
+  if (!LEASE_VERBS.some((verb) => verb === call)) return readRecord(client, key);
+  return hashOf(await client.callBuffer('HGETALL', key));
 }
 
 function stateOf(record: Fields | undefined, now: number): string {
@@ -67,8 +74,7 @@ export class Coverage {
       if (step.error !== undefined) return (text) => this.#refused.add(`${step.call} ${text}`);
       // Who answers for several calls is no row of the table; those are.
       if (step.call === 'batch') return () => this.#note(step, key, 'list');
-      const [hash, time] = await Promise.all([client.callBuffer('HGETALL', key), client.time()]);
-      const record = hashOf(hash);
+      const [record, time] = await Promise.all([standing(client, step.call, key), client.time()]);
       const now = Number(time[0]) * 1000 + Math.floor(Number(time[1]) / 1000);
       return (verdict) => {
         this.#cells.add(`${rowOf(step, record)} | ${stateOf(record, now)}`);

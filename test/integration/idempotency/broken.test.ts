@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { readRecord } from '../../helpers/record.js';
 import { setup } from '../../helpers/setup.js';
 import { latch, until } from '../../helpers/until.js';
 import { closeShops, everyShop, postTo, type Route } from './shops.js';
@@ -58,7 +59,7 @@ describe.each(frameworks)('%s', (name, openShop) => {
     await expect(postTo(shop, key(how), {}, plain).then((answer) => answer.text())).rejects.toThrow();
     // Express destroys the connection itself, and does not wait for the key.
     if (how.includes('throws'))
-      await until('it failed', async () => (await bed.admin.hget(record, 'status')) === 'FAILED');
+      await until('it failed', async () => (await readRecord(bed.admin, record))?.['status'] === 'FAILED');
     for (const replayed of [null, 'true']) {
       let again = await postTo(shop, key(how), {}, plain);
       // Redis may know of the failure a moment before the shop does: who comes between shares it, and may repeat.

@@ -56,9 +56,7 @@ it('rejects with what the handler threw, tells those who wait no more than that 
   await began.opened;
   const other = there.handle(post({ key }), never);
   await until('the other replica waits', () => b.stats().waiters === 1);
-  const stored = JSON.stringify(
-    await bed.admin.hgetall(`flow:{idempotency:${idempotencyFlowId('acme', 'e-4')}}`),
-  );
+  const stored = await bed.admin.get(`flow:{idempotency:${idempotencyFlowId('acme', 'e-4')}}`);
   end.open();
   await expect(first).rejects.toBe(error);
   expect(await problemOf(await other)).toEqual(problem(500, 'first_request_failed'));
@@ -250,8 +248,8 @@ it('keeps answers sealed, where it is given a codec that seals', async () => {
   const { here, there } = pair({ codec, type: 'sealed' });
   const key = '"e-13"';
   await here.handle(post({ key }), () => new Response('the card of Ada'));
-  const stored = await bed.admin.hgetallBuffer(`flow:{sealed:${idempotencyFlowId('acme', 'e-13')}}`);
-  expect(Buffer.concat(Object.values(stored)).includes('Ada')).toBe(false);
+  const stored = await bed.admin.getBuffer(`flow:{sealed:${idempotencyFlowId('acme', 'e-13')}}`);
+  expect(stored!.includes('Ada')).toBe(false);
   expect(await (await there.handle(post({ key }), never)).text()).toBe('the card of Ada');
 });
 

@@ -47,7 +47,7 @@ it('takes a codec, so that tokens are sealed in Redis', async () => {
   const id = bed.id();
   await manager.initFlow(id, TYPE, { verifier: 'secret' });
   await manager.completeFlow(id, TYPE, 'secret');
-  expect(JSON.stringify(await bed.admin.hgetall(`flow:{${TYPE}:${id}}`))).not.toContain('secret');
+  expect(await bed.admin.get(`flow:{${TYPE}:${id}}`)).not.toContain('secret');
   expect(await manager.createFlow(id, TYPE)).toBe('secret');
 });
 

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { FlowStateManager } from '../../../src/adapters/librechat.js';
+import { editRecord, readRecord } from '../../helpers/record.js';
 import { setup } from '../../helpers/setup.js';
 import { managed, pair, RETAINED, TYPE } from './bed.js';
 
@@ -87,7 +88,7 @@ describe('completeFlow', () => {
     const { here, there, id } = pair(bed);
     await here.initFlow(id, TYPE);
     await here.failFlow(id, TYPE, 'no');
-    const fence = async () => bed.admin.hget(`flow:{${TYPE}:${id}}`, 'fence');
+    const fence = async () => (await readRecord(bed.admin, `flow:{${TYPE}:${id}}`))!['fence'];
     const all = Array.from({ length: 20 }, (_none, at) => (at % 2 ? here : there).completeFlow(id, TYPE, at));
     expect(new Set(await Promise.all(all))).toEqual(new Set([true]));
     const after = await fence();
@@ -145,7 +146,7 @@ describe('isFlowStale', () => {
     await here.completeFlow(id, TYPE, 1);
     expect(await here.isFlowStale(id, TYPE)).toMatchObject({ isStale: false, status: 'COMPLETED' });
     const key = `flow:{${TYPE}:${id}}`;
-    await bed.admin.hset(key, 'settledAt', Date.now() - 601_000);
+    await editRecord(bed.admin, key, { settledAt: Date.now() - 601_000 });
     const stale = await here.isFlowStale(id, TYPE);
     expect(stale).toMatchObject({ isStale: true, status: 'COMPLETED' });
     expect(stale.age).toBeGreaterThanOrEqual(601_000);

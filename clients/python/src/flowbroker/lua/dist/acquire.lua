@@ -38,8 +38,10 @@ end
 
 -- The publish verb, once the number of keys and arguments is right.
 local function verb_of(keys, arguments, least)
-  if #keys ~= 2 then refuse('FLOWARG', 'two keys are needed: the record and its timer') end
-  if keys[2] ~= keys[1] .. ':timer' then refuse('FLOWARG', 'the second key must be the first with :timer behind') end
+  if #keys ~= 1 then
+    if #keys ~= 2 then refuse('FLOWARG', 'one key is needed, the record, or two: the record and its timer') end
+    if keys[2] ~= keys[1] .. ':timer' then refuse('FLOWARG', 'the second key must be the first with :timer behind') end
+  end
   if #arguments < least then refuse('FLOWARG', string.format('%d arguments are needed, got %d', least, #arguments)) end
   local verb = arguments[1]
   if verb ~= 'PUBLISH' and verb ~= 'SPUBLISH' then refuse('FLOWARG', 'publish must be PUBLISH or SPUBLISH') end
@@ -126,6 +128,10 @@ local function check_hold(hold)
   end
 end
 
+local function check_keys(keys)
+  if #keys ~= 2 then refuse('FLOWARG', 'two keys are needed: the lease and its timer') end
+end
+
 -- Generation 0 where nothing stands.
 local function load_hold(keys)
   local list = typed(redis.pcall('HGETALL', keys[1]), 'lease')
@@ -152,6 +158,7 @@ end
 
 local function acquire(keys, arguments)
   verb_of(keys, arguments, 3)
+  check_keys(keys)
   local owner, lease = token('owner', arguments[2]), integer('leaseMs', arguments[3], 1, MAX_MS)
   local given = options_of(arguments, 4, ' expectedGeneration advanceGeneration ')
   local expected = given.expectedGeneration and integer('expectedGeneration', given.expectedGeneration, 0, 9007199254740991)

@@ -1,7 +1,7 @@
 -- create: opens a flow, joins one that is pending, takes over one whose owner is gone, hands back one that is settled.
 --
 -- KEYS[1] record     flow:{<type>:<id>}, also the channel
--- KEYS[2] timer      flow:{<type>:<id>}:timer
+-- KEYS[2] timer      flow:{<type>:<id>}:timer; may be left out where no timer is kept
 -- ARGV[1] publish    PUBLISH, or SPUBLISH in Cluster
 -- ARGV[2] request    id of this request, the same each time it is sent
 -- ARGV[3] timeoutMs  from now to the deadline
@@ -17,6 +17,7 @@
 --   rejectFence  never hand back the COMPLETED record with this fence
 --   origin       the flow the caller waits for: take this one over or learn how it ended, never open another
 --   replyLimit   bytes; a larger result or error is left out of the reply; default 65536
+--   timer        1: keep the timer key, whose end Redis tells where keyspace events are on
 --
 -- Replies: verdict, head, metadata, payload; see the contract.
 --   created      the flow is new, this caller opened it (and owns it, if it gave owner and leaseMs)
@@ -49,8 +50,10 @@ end
 
 -- The publish verb, once the number of keys and arguments is right.
 local function verb_of(keys, arguments, least)
-  if #keys ~= 2 then refuse('FLOWARG', 'two keys are needed: the record and its timer') end
-  if keys[2] ~= keys[1] .. ':timer' then refuse('FLOWARG', 'the second key must be the first with :timer behind') end
+  if #keys ~= 1 then
+    if #keys ~= 2 then refuse('FLOWARG', 'one key is needed, the record, or two: the record and its timer') end
+    if keys[2] ~= keys[1] .. ':timer' then refuse('FLOWARG', 'the second key must be the first with :timer behind') end
+  end
   if #arguments < least then refuse('FLOWARG', string.format('%d arguments are needed, got %d', least, #arguments)) end
   local verb = arguments[1]
   if verb ~= 'PUBLISH' and verb ~= 'SPUBLISH' then refuse('FLOWARG', 'publish must be PUBLISH or SPUBLISH') end
@@ -111,63 +114,110 @@ end
 local function publish(verb, key, record, event, at, form, payload)
   redis.pcall(verb, key, '1 ' .. event .. ' ' .. record.origin .. ' ' .. record.fence .. ' ' .. at .. ' ' .. form .. '\n' .. payload)
 end
--- The record: a hash with readable fields. `load` gives it as the state table sees it: a deadline that has passed is
--- settled and told before the verb looks at it.
+-- The record: a string whose first line is words and whose rest is bytes, read and written whole. A hash of named fields costs
+-- Redis a third more for a flow; see the contract for the order of the words. `-` stands for what a record does not have.
 
-local function mark_settled(keys, record, status, at, by, field, payload)
-  record.status, record.settledAt, record.settledBy = status, at, by
-  if field then
-    redis.call('HSET', keys[1], 'status', status, 'settledAt', at, 'settledBy', by, field, payload)
-  else
-    redis.call('HSET', keys[1], 'status', status, 'settledAt', at, 'settledBy', by)
-  end
-  redis.call('DEL', keys[2])
+local function head_of(record)
+  return record.status .. ' ' .. record.fence .. ' ' .. record.origin .. ' ' .. record.attempt .. ' ' .. record.createdAt
+    .. ' ' .. record.deadlineAt .. ' ' .. record.leaseUntil .. ' ' .. record.settledAt .. ' ' .. record.freshUntil
+    .. ' ' .. record.owner .. ' ' .. record.settledBy
 end
 
-local function load(keys, verb, now)
-  local list = typed(redis.pcall('HGETALL', keys[1]), 'record')
-  if #list == 0 then return nil end
-  local record = {}
-  for at = 1, #list, 2 do record[list[at]] = list[at + 1] end
-  if record.v ~= '1' then
-    if record.v == nil then refuse('FLOWTYPE', 'the record key holds a hash that is no flow record') end
-    refuse('FLOWVERSION', 'the record has version ' .. string.sub(record.v, 1, 40) .. ', this script knows 1')
+-- Without an end the record keeps the one it has.
+local function save(keys, record, ends_at)
+  record.head = head_of(record)
+  local text = '1 ' .. #record.metadata .. ' ' .. record.head .. ' ' .. record.createdBy .. record.notes .. '\n' .. record.metadata
+    .. '\n' .. (record.payload or '')
+  if ends_at then return redis.call('SET', keys[1], text, 'PXAT', ends_at) end
+  redis.call('SET', keys[1], text, 'KEEPTTL')
+end
+
+local NOTES = ' timer retention maxAttempts displaced endedBy deletedBy releasedBy '
+
+-- What few records have stands behind the words that all have, as ` name=word`.
+local function note(record, name, word)
+  record[name], record.notes = word, string.gsub(record.notes, ' ' .. name .. '=%S+', '') .. ' ' .. name .. '=' .. word
+end
+
+-- Who gives the record's key alone leaves the timer as it is: then it ends by itself, and all it does is hint.
+local function drop_timer(keys, record)
+  if not record.timer or not keys[2] then return end
+  redis.call('DEL', keys[2])
+  record.timer, record.notes = nil, (string.gsub(record.notes, ' timer=%S+', ''))
+end
+
+local function mark_settled(keys, record, status, at, by, payload)
+  record.status, record.settledAt, record.settledBy, record.payload = status, at, by, payload
+  drop_timer(keys, record)
+end
+
+local function is_no_number(word)
+  return #word > 16 or string.find(word, '%D')
+end
+
+local function parse(text)
+  local bytes, status, fence, origin, attempt, created_at, deadline_at, lease_until, settled_at, fresh_until, owner, settled_by,
+    created_by, notes, from = string.match(text,
+    '^1 (%d+) (%u[%u_]+) (%d+) (%d+) (%d+) (%d+) (%d+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)([^\n]*)\n()')
+  if not bytes then
+    local version = string.match(text, '^(%d+) ')
+    if not version or version == '1' then refuse('FLOWTYPE', 'the record lacks a field or has one that cannot be read') end
+    refuse('FLOWVERSION', 'the record has version ' .. string.sub(version, 1, 40) .. ', this script knows 1')
   end
-  -- One match for all: this runs in every script. tonumber would take 0x10, 1e9 and nan too, and 17 digits are no longer exact.
-  local status, line = record.status, (record.fence or '?') .. ' ' .. (record.origin or '?') .. ' ' .. (record.attempt or '?')
-    .. ' ' .. (record.createdAt or '?') .. ' ' .. (record.deadlineAt or '?') .. ' ' .. (record.leaseUntil or '0')
-    .. ' ' .. (record.maxAttempts or '0') .. ' ' .. (record.settledAt or '0') .. ' ' .. (record.freshUntil or '0')
-    .. ' ' .. (record.owner or '-') .. ' ' .. (record.settledBy or '-')
-  if not record.metadata or not string.find(line, '^%d+ %d+ %d+ %d+ %d+ %d+ %d+ %d+ %d+ %S+ %S+$')
-    or #record.fence > 16 or #record.origin > 16 or #record.attempt > 16 or #record.createdAt > 16 or #record.deadlineAt > 16
-    or #(record.leaseUntil or '') > 16 or #(record.maxAttempts or '') > 16
-    or #(record.settledAt or '') > 16 or #(record.freshUntil or '') > 16
-    or status ~= 'PENDING' and status ~= 'COMPLETED' and status ~= 'FAILED' and status ~= 'CANCELED' and status ~= 'TIMED_OUT' then
+  local at = from + bytes
+  -- tonumber would take 0x10, 1e9 and nan too, and 17 digits are no longer exact.
+  if string.byte(text, at) ~= 10 or #fence > 16 or #origin > 16 or #attempt > 16 or #created_at > 16 or #deadline_at > 16
+    or lease_until ~= '-' and is_no_number(lease_until) or settled_at ~= '-' and is_no_number(settled_at)
+    or fresh_until ~= '-' and is_no_number(fresh_until)
+    or status ~= 'PENDING' and status ~= 'COMPLETED' and status ~= 'FAILED' and status ~= 'CANCELED' and status ~= 'TIMED_OUT'
+    and status ~= 'DELETED' then
     refuse('FLOWTYPE', 'the record lacks a field or has one that cannot be read')
   end
-  if status == 'PENDING' and tonumber(record.deadlineAt) <= now.ms then
+  local record = {
+    status = status, fence = fence, origin = origin, attempt = attempt, createdAt = created_at, deadlineAt = deadline_at,
+    leaseUntil = lease_until, settledAt = settled_at, freshUntil = fresh_until, owner = owner, settledBy = settled_by,
+    createdBy = created_by, notes = notes, metadata = string.sub(text, from, at - 1),
+    payload = status ~= 'PENDING' and status ~= 'TIMED_OUT' and string.sub(text, at + 1) or nil,
+  }
+  if notes ~= '' then
+    for name, word in string.gmatch(notes, ' (%a+)=(%S+)') do
+      if string.find(NOTES, ' ' .. name .. ' ', 1, true) then record[name] = word end
+    end
+    if string.gsub(notes, ' %a+=%S+', '') ~= '' or record.maxAttempts and is_no_number(record.maxAttempts) then
+      refuse('FLOWTYPE', 'the record lacks a field or has one that cannot be read')
+    end
+  end
+  return record
+end
+
+-- The record as the state table sees it: a deadline that has passed is settled and told before the verb looks at it. Where a
+-- delete left its receipt there is none, and the receipt comes second.
+local function load(keys, verb, now)
+  local text = typed(redis.pcall('GET', keys[1]), 'record')
+  if not text then return nil end
+  local record = parse(text)
+  if record.status == 'DELETED' then return nil, record end
+  if record.status == 'PENDING' and tonumber(record.deadlineAt) <= now.ms then
     mark_settled(keys, record, 'TIMED_OUT', record.deadlineAt, 'timeout')
+    save(keys, record)
     publish(verb, keys[1], record, 'TIMED_OUT', record.deadlineAt, 'inline', '')
   end
   return record
 end
 
 -- Reply: verdict, head, and where there is a record its metadata and, once it is settled with one, its payload.
--- Head: `1 <now>` and then the record's fields as words, `-` for one it does not have. A payload over `limit` bytes is left out.
+-- Head: `1 <now>` and then the record's words up to `settledBy`. A payload over `limit` bytes is left out.
 local function reply_with(verdict, now, record, limit)
   if not record then return { verdict, '1 ' .. now.text } end
-  local head = '1 ' .. now.text .. ' ' .. record.status .. ' ' .. record.fence .. ' ' .. record.origin .. ' ' .. record.attempt
-    .. ' ' .. record.createdAt .. ' ' .. record.deadlineAt .. ' ' .. (record.leaseUntil or '-') .. ' ' .. (record.settledAt or '-')
-    .. ' ' .. (record.freshUntil or '-') .. ' ' .. (record.owner or '-') .. ' ' .. (record.settledBy or '-')
-  local payload = record.status == 'COMPLETED' and record.result or record.error
+  local payload = record.payload
   if payload and limit and #payload > limit then payload = nil end
-  return { verdict, head, record.metadata, payload }
+  return { verdict, '1 ' .. now.text .. ' ' .. (record.head or head_of(record)), record.metadata, payload }
 end
 -- How long a settled record stays: as its creator said, else by the contract's defaults.
 
 local function retention_of(retention, status)
   if not retention then return status == 'COMPLETED' and 300000 or 60000 end
-  local completed, failed, canceled, timed_out = string.match(retention, '^(%d+) (%d+) (%d+) (%d+)$')
+  local completed, failed, canceled, timed_out = string.match(retention, '^(%d+),(%d+),(%d+),(%d+)$')
   if not completed then return retention_of(nil, status) end
   if status == 'COMPLETED' then return completed end
   if status == 'FAILED' then return failed end
@@ -220,7 +270,7 @@ local function create(keys, arguments)
     -- The options of create, checked.
 
     local function plan_of(arguments)
-      local plan = options_of(arguments, 5, ' retention owner leaseMs maxAttempts conflict reuse minFreshMs rejectFence origin replyLimit ')
+      local plan = options_of(arguments, 5, ' retention owner leaseMs maxAttempts conflict reuse minFreshMs rejectFence origin replyLimit timer ')
       if plan.conflict and plan.conflict ~= 'join' and plan.conflict ~= 'supersede' then
         refuse('FLOWARG', 'conflict must be join or supersede')
       end
@@ -234,35 +284,39 @@ local function create(keys, arguments)
       if plan.rejectFence then fence_of('rejectFence', plan.rejectFence) end
       if plan.origin then fence_of('origin', plan.origin) end
       if plan.replyLimit then plan.replyLimit = integer('replyLimit', plan.replyLimit, 0, MAX_MS) end
+      if plan.timer and plan.timer ~= '1' then refuse('FLOWARG', 'timer must be 1') end
       if plan.retention then
         local numbers = { string.match(plan.retention, '^(%d+) (%d+) (%d+) (%d+)$') }
         if #numbers == 0 then refuse('FLOWARG', 'retention must be four whole numbers with a space between') end
         for at = 1, 4 do integer('retention', numbers[at], 1, MAX_MS) end
+        plan.retention = table.concat(numbers, ',')
       end
       return plan
     end
     plan = plan_of(arguments)
+    if plan.timer and not keys[2] then refuse('FLOWARG', 'timer needs the second key') end
   end
   plan.request = request
 
   local now = clock()
-  local previous = load(keys, verb, now)
+  local previous, receipt = load(keys, verb, now)
   if previous then
     -- The lease of a flow that somebody owns.
 
     -- Whether the flow's lease is over. An open flow has none.
     local function lapsed(record, now)
-      return record.leaseUntil ~= nil and tonumber(record.leaseUntil) <= now.ms
+      return record.leaseUntil ~= '-' and tonumber(record.leaseUntil) <= now.ms
     end
 
     local function holds(record, fence, owner)
-      return record.leaseUntil ~= nil and record.fence == fence and record.owner == owner
+      return record.leaseUntil ~= '-' and record.fence == fence and record.owner == owner
     end
 
     -- The timer ends when the flow next needs a look; its expiry is a hint, nothing depends on it.
     local function set_timer(keys, record, now)
+      if not record.timer or not keys[2] then return end
       local at = record.deadlineAt
-      if record.leaseUntil and not lapsed(record, now) then at = record.leaseUntil end
+      if record.leaseUntil ~= '-' and not lapsed(record, now) then at = record.leaseUntil end
       redis.call('SET', keys[2], '1', 'PXAT', at)
     end
     -- What create does with a flow that stands.
@@ -270,19 +324,25 @@ local function create(keys, arguments)
     local function take_over(keys, plan, verb, record, now)
       local most = tonumber(record.maxAttempts or 0)
       if most > 0 and tonumber(record.attempt) >= most then
-        record.error = string.format('{"name":"OwnerLostError","message":"the owner was lost in attempt %s of %s","code":"owner_lost"}',
+        local lost = string.format('{"name":"OwnerLostError","message":"the owner was lost in attempt %s of %s","code":"owner_lost"}',
           record.attempt, record.maxAttempts)
-        mark_settled(keys, record, 'FAILED', now.text, 'owner_lost', 'error', record.error)
-        redis.call('PEXPIREAT', keys[1], exact(now.ms + retention_of(record.retention, 'FAILED')))
+        mark_settled(keys, record, 'FAILED', now.text, 'owner_lost', lost)
+        save(keys, record, exact(now.ms + retention_of(record.retention, 'FAILED')))
         publish(verb, keys[1], record, 'FAILED', record.settledAt, 'stored', '')
         return 'settled'
+      end
+      local lease_until = exact(math.min(now.ms + plan.leaseMs, tonumber(record.deadlineAt)))
+      if plan.timer and not record.timer then
+        typed(redis.pcall('SET', keys[2], '1', 'PXAT', lease_until, 'GET'), 'timer')
+        note(record, 'timer', '1')
       end
       record.fence = next_fence(record.fence, now)
       record.attempt = exact(record.attempt + 1)
       record.owner = plan.owner
-      record.leaseUntil = exact(math.min(now.ms + plan.leaseMs, tonumber(record.deadlineAt)))
-      redis.call('HSET', keys[1], 'fence', record.fence, 'attempt', record.attempt, 'owner', plan.owner, 'leaseUntil', record.leaseUntil,
-        'displaced', record.createdBy or '', 'createdBy', plan.request)
+      record.leaseUntil = lease_until
+      note(record, 'displaced', record.createdBy)
+      record.createdBy = plan.request
+      save(keys, record)
       set_timer(keys, record, now)
       return 'taken_over'
     end
@@ -293,7 +353,7 @@ local function create(keys, arguments)
       if plan.reuse and not plan.reuse[record.status] then return false end
       if record.status ~= 'COMPLETED' then return plan.reuse ~= nil end
       if record.fence == plan.rejectFence then return false end
-      return record.freshUntil == nil or record.freshUntil - now.ms >= tonumber(plan.minFreshMs or 0)
+      return record.freshUntil == '-' or record.freshUntil - now.ms >= tonumber(plan.minFreshMs or 0)
     end
 
     -- Nil where a new flow takes its place.
@@ -320,34 +380,27 @@ local function create(keys, arguments)
   local deadline = now.ms + timeout
   local deadline_at = exact(deadline)
   local lease_until = plan.leaseMs and exact(math.min(now.ms + plan.leaseMs, deadline))
-  local left = typed(redis.pcall('SET', keys[2], '1', 'PXAT', lease_until or deadline_at, 'GET'), 'timer')
-  -- A delete leaves its receipt in the timer; the new record keeps it, and who ended the flow before, so that a late replay of
-  -- either cannot touch a successor.
-  local deleted_fence, deleted_by, ended_by, displaced
-  if left and left ~= '1' then deleted_fence, deleted_by, ended_by = string.match(left, '^deleted (%d+) (%S+) ?(%S*)$') end
-  if ended_by == '' then ended_by = nil end
-  if previous then
-    if previous.status == 'PENDING' then
-      publish(verb, keys[1], previous, 'SUPERSEDED', now.text, 'inline', '')
-      displaced = previous.createdBy
-    end
-    deleted_by, ended_by = deleted_by or previous.deletedBy, previous.settledBy or previous.endedBy
-    redis.call('DEL', keys[1])
-  end
-  local fence = next_fence(previous and previous.fence or deleted_fence, now)
+  if plan.timer then typed(redis.pcall('SET', keys[2], '1', 'PXAT', lease_until or deadline_at, 'GET'), 'timer') end
+  local before = previous or receipt
+  local fence = next_fence(before and before.fence, now)
   local record = {
     status = 'PENDING', fence = fence, origin = fence, attempt = lease_until and '1' or '0', createdAt = now.text,
-    deadlineAt = deadline_at, leaseUntil = lease_until, owner = plan.owner, metadata = metadata,
+    deadlineAt = deadline_at, leaseUntil = lease_until or '-', settledAt = '-', freshUntil = '-', owner = plan.owner or '-',
+    settledBy = '-', createdBy = request, notes = '', metadata = metadata,
   }
-  redis.call('HSET', keys[1], 'v', '1', 'status', 'PENDING', 'fence', fence, 'origin', fence, 'attempt', record.attempt,
-    'createdAt', now.text, 'deadlineAt', deadline_at, 'createdBy', request, 'metadata', metadata)
-  if lease_until then redis.call('HSET', keys[1], 'owner', plan.owner, 'leaseUntil', lease_until) end
-  if tonumber(plan.maxAttempts or 0) > 0 then redis.call('HSET', keys[1], 'maxAttempts', plan.maxAttempts) end
-  if plan.retention then redis.call('HSET', keys[1], 'retention', plan.retention) end
-  if displaced then redis.call('HSET', keys[1], 'displaced', displaced) end
-  if deleted_by then redis.call('HSET', keys[1], 'deletedBy', deleted_by) end
-  if ended_by then redis.call('HSET', keys[1], 'endedBy', ended_by) end
-  redis.call('PEXPIREAT', keys[1], exact(deadline + retention_of(plan.retention, 'TIMED_OUT')))
+  if plan.timer then note(record, 'timer', '1') end
+  if plan.retention then note(record, 'retention', plan.retention) end
+  if tonumber(plan.maxAttempts or 0) > 0 then note(record, 'maxAttempts', plan.maxAttempts) end
+  if before then
+    if before.status == 'PENDING' then note(record, 'displaced', before.createdBy) end
+    if not plan.timer then drop_timer(keys, before) end
+    -- Who ended or deleted the flow before, so that a late replay of either cannot touch its successor.
+    local ended_by = before.settledBy ~= '-' and before.settledBy or before.endedBy
+    if ended_by then note(record, 'endedBy', ended_by) end
+    if before.deletedBy then note(record, 'deletedBy', before.deletedBy) end
+  end
+  save(keys, record, exact(deadline + retention_of(plan.retention, 'TIMED_OUT')))
+  if record.displaced then publish(verb, keys[1], before, 'SUPERSEDED', now.text, 'inline', '') end
   return reply_with('created', now, record)
 end
 

@@ -33,8 +33,10 @@ end
 
 -- The publish verb, once the number of keys and arguments is right.
 local function verb_of(keys, arguments, least)
-  if #keys ~= 2 then refuse('FLOWARG', 'two keys are needed: the record and its timer') end
-  if keys[2] ~= keys[1] .. ':timer' then refuse('FLOWARG', 'the second key must be the first with :timer behind') end
+  if #keys ~= 1 then
+    if #keys ~= 2 then refuse('FLOWARG', 'one key is needed, the record, or two: the record and its timer') end
+    if keys[2] ~= keys[1] .. ':timer' then refuse('FLOWARG', 'the second key must be the first with :timer behind') end
+  end
   if #arguments < least then refuse('FLOWARG', string.format('%d arguments are needed, got %d', least, #arguments)) end
   local verb = arguments[1]
   if verb ~= 'PUBLISH' and verb ~= 'SPUBLISH' then refuse('FLOWARG', 'publish must be PUBLISH or SPUBLISH') end
@@ -101,6 +103,10 @@ local function check_hold(hold)
   end
 end
 
+local function check_keys(keys)
+  if #keys ~= 2 then refuse('FLOWARG', 'two keys are needed: the lease and its timer') end
+end
+
 -- Generation 0 where nothing stands.
 local function load_hold(keys)
   local list = typed(redis.pcall('HGETALL', keys[1]), 'lease')
@@ -127,6 +133,7 @@ end
 
 local function free(keys, arguments)
   local verb, owner = verb_of(keys, arguments, 2), token('owner', arguments[2])
+  check_keys(keys)
   if #arguments > 2 then refuse('FLOWARG', 'free takes 2 arguments') end
   local now = clock()
   local hold, stands = load_hold(keys)

@@ -31,8 +31,10 @@ end
 
 -- The publish verb, once the number of keys and arguments is right.
 local function verb_of(keys, arguments, least)
-  if #keys ~= 2 then refuse('FLOWARG', 'two keys are needed: the record and its timer') end
-  if keys[2] ~= keys[1] .. ':timer' then refuse('FLOWARG', 'the second key must be the first with :timer behind') end
+  if #keys ~= 1 then
+    if #keys ~= 2 then refuse('FLOWARG', 'one key is needed, the record, or two: the record and its timer') end
+    if keys[2] ~= keys[1] .. ':timer' then refuse('FLOWARG', 'the second key must be the first with :timer behind') end
+  end
   if #arguments < least then refuse('FLOWARG', string.format('%d arguments are needed, got %d', least, #arguments)) end
   local verb = arguments[1]
   if verb ~= 'PUBLISH' and verb ~= 'SPUBLISH' then refuse('FLOWARG', 'publish must be PUBLISH or SPUBLISH') end
@@ -83,6 +85,10 @@ local function check_hold(hold)
   end
 end
 
+local function check_keys(keys)
+  if #keys ~= 2 then refuse('FLOWARG', 'two keys are needed: the lease and its timer') end
+end
+
 -- Generation 0 where nothing stands.
 local function load_hold(keys)
   local list = typed(redis.pcall('HGETALL', keys[1]), 'lease')
@@ -109,6 +115,7 @@ end
 
 local function generation(keys, arguments)
   verb_of(keys, arguments, 1)
+  check_keys(keys)
   if #arguments > 1 then refuse('FLOWARG', 'generation takes 1 argument') end
   local now = clock()
   local hold, stands = load_hold(keys)
