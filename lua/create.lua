@@ -29,6 +29,8 @@
 --
 -- Invariant: at most one owner holds a fence, and a fence is given once. Replayed, it answers as it did the first time.
 
+-- @quick create
+
 -- @include arguments
 -- @include words
 -- @include time

@@ -25,6 +25,8 @@
 --
 -- Invariant: a terminal record never changes, but for replace with its own fence. A replay never settles the flow that came after.
 
+-- @quick settle
+
 -- @include arguments
 -- @include words
 -- @include time

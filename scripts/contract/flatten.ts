@@ -2,16 +2,25 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const INCLUDE = /^( *)-- @include (\w+)$/gm;
+const QUICK = /^-- @quick (\w+)$/m;
 const INCLUDED_VERBS = /^-- @verbs (.+)$/m;
 const HEADER = /^(?:--.*\n)+/;
 const ENTRY = /^return answer\((\w+), KEYS, ARGV\)$/m;
 
 /**
  * The script as Redis runs it: each include stands where it is named, and so does each verb that another one runs. What a verb includes
- * within a branch is not made in runs that go past it; a batch, and the library, have it at hand for all.
+ * within a branch is not made in runs that go past it; a batch, and the library, have it at hand for all. What a verb names as quick
+ * is tried before anything else of it is made.
  */
 export function flatten(folder: string, source: string): string {
   return source
+    .replace(QUICK, (_line, verb: string) =>
+      [
+        include(folder, `quick_${verb}`),
+        `local quick = quick_${verb}(KEYS, ARGV)`,
+        'if quick then return quick end',
+      ].join('\n'),
+    )
     .replace(INCLUDE, (_line, indent: string, name: string) =>
       include(folder, name)
         .trimEnd()
@@ -65,6 +74,7 @@ function onlyThese(_line: string, names: string): string {
 /** A verb in a scope of its own, so that its helpers keep their names; its entry becomes what `entry` makes of the function it runs. */
 function scoped(source: string, entry: (run: string) => string): string {
   const body = source
+    .replace(QUICK, '')
     .replace(INCLUDE, '')
     .replace(ENTRY, (_line, run: string) => entry(run))
     .replace(/\n{3,}/g, '\n\n')

@@ -13,6 +13,36 @@ interface Mutation {
 
 const MUTATIONS: readonly Mutation[] = [
   {
+    what: 'a quick create overwrites what stands there',
+    verb: 'create',
+    guard: ", 'NX')",
+    broken: ')',
+  },
+  {
+    what: 'a quick settle completes a flow past its deadline',
+    verb: 'settle',
+    guard: 'if tonumber(deadline) <= tonumber(now) then return nil end',
+    broken: '',
+  },
+  {
+    what: 'a quick settle completes what is to fail',
+    verb: 'settle',
+    guard: "status ~= 'COMPLETED' or not key",
+    broken: 'not key',
+  },
+  {
+    what: 'a quick settle takes no notice of the options',
+    verb: 'settle',
+    guard: 'if #arguments ~= 5 or',
+    broken: 'if',
+  },
+  {
+    what: 'a quick create takes no notice of the options',
+    verb: 'create',
+    guard: 'if #arguments ~= 4 or not key',
+    broken: 'if not key',
+  },
+  {
     what: 'settle ignores the fence',
     verb: 'settle',
     guard: 'if fence and record.fence ~= fence then',

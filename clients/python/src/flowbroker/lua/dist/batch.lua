@@ -338,6 +338,62 @@ local function verdict_on_standing(keys, plan, verb, record, now)
   if plan.leaseMs and lapsed(record, now) then return take_over(keys, plan, verb, record, now) end
   return 'joined'
 end
+-- What nearly every create of a flow without an owner is: no options, and nothing stands there. Making no functions and asking with
+-- one command less, it takes half the time; whatever else it meets is left to create, as if nothing had been asked.
+
+local function quick_create(keys, arguments, digits)
+  local key, timer, verb, request, timeout, metadata = keys[1], keys[2], arguments[1], arguments[2], arguments[3], arguments[4]
+  if #arguments ~= 4 or not key or #keys > 2 or timer and timer ~= key .. ':timer' or verb ~= 'PUBLISH' and verb ~= 'SPUBLISH'
+    or #request > 64 or not string.find(request, '^[%w_.:][%w_.:-]*$') or request == 'timeout' or request == 'owner_lost'
+    or #timeout > 11 or not string.find(timeout, '^[1-9]%d*$') then
+    return nil
+  end
+  if not digits then
+    local time = redis.call('TIME')
+    digits = time[1] .. string.sub('00000' .. time[2], -6)
+  end
+  local now = string.sub(digits, 1, -4)
+  local deadline = now + timeout
+  local head = 'PENDING ' .. digits .. ' ' .. digits .. ' 0 ' .. now .. ' ' .. string.format('%.0f', deadline) .. ' - - - - -'
+  local text = '1 ' .. #metadata .. ' ' .. head .. ' ' .. request .. '\n' .. metadata .. '\n'
+  local reply = redis.pcall('SET', key, text, 'PXAT', string.format('%.0f', deadline + 60000), 'NX')
+  if type(reply) ~= 'table' or not reply.ok then return nil end
+  return { 'created', '1 ' .. now .. ' ' .. head, metadata }
+end
+-- What nearly every settle is: a flow without an owner is completed, in time, by a call without options. Making no functions and no
+-- record, it takes two thirds of the time; whatever else it meets is left to settle, as if nothing had been asked.
+
+local function quick_settle(keys, arguments, digits)
+  local key, timer, verb, request, status, payload = keys[1], keys[2], arguments[1], arguments[2], arguments[3], arguments[4]
+  local inline = arguments[5]
+  if #arguments ~= 5 or status ~= 'COMPLETED' or not key or #keys > 2 or timer and timer ~= key .. ':timer'
+    or verb ~= 'PUBLISH' and verb ~= 'SPUBLISH' or #inline > 11 or not string.find(inline, '^%d+$')
+    or #request > 64 or not string.find(request, '^[%w_.:][%w_.:-]*$') or request == 'timeout' or request == 'owner_lost' then
+    return nil
+  end
+  local text = redis.pcall('GET', key)
+  if type(text) ~= 'string' then return nil end
+  local bytes, words, fence, origin, deadline, created_by, from = string.match(text,
+    '^1 (%d+) PENDING ((%d+) (%d+) 0 %d+ (%d+) %-) %- %- %- %- (%S+)\n()')
+  -- A record that was never taken over has words of these lengths; of any other, settle finds out whether it can be read.
+  if not words or #words ~= 65 or #fence ~= 16 or #origin ~= 16 or #deadline ~= 13 then return nil end
+  local at = from + bytes
+  if string.byte(text, at) ~= 10 then return nil end
+  if not digits then
+    local time = redis.call('TIME')
+    digits = time[1] .. string.sub('00000' .. time[2], -6)
+  end
+  local now = string.sub(digits, 1, -4)
+  if tonumber(deadline) <= tonumber(now) then return nil end
+  local head = 'COMPLETED ' .. words .. ' ' .. now .. ' - - ' .. request
+  local metadata = string.sub(text, from, at - 1)
+  local reply = redis.pcall('SET', key, '1 ' .. bytes .. ' ' .. head .. ' ' .. created_by .. '\n' .. metadata .. '\n' .. payload,
+    'PXAT', string.format('%.0f', now + 300000))
+  if not reply.ok then return nil end
+  local told = #payload <= tonumber(inline) and 'inline\n' .. payload or 'stored\n'
+  redis.pcall(verb, key, '1 COMPLETED ' .. origin .. ' ' .. fence .. ' ' .. now .. ' ' .. told)
+  return { 'applied', '1 ' .. now .. ' ' .. head, metadata }
+end
 
 local verbs = {}
 
@@ -455,6 +511,7 @@ end
 verbs.read = read
 end
 
+local quick = { create = quick_create, settle = quick_settle }
 local MOST_ARGUMENTS = 64
 
 -- Nothing runs unless every call can be told from the next.
@@ -481,8 +538,13 @@ local function batch(keys, arguments)
   local replies, at = {}, 1
   for key = 1, #keys, step do
     local last = at + 1 + arguments[at + 1]
-    local ok, reply = pcall(verbs[arguments[at]], { unpack(keys, key, key + step - 1) }, { unpack(arguments, at + 2, last) })
-    replies[#replies + 1] = ok and reply or error_of(reply)
+    local verb, its_keys, its_arguments = arguments[at], { unpack(keys, key, key + step - 1) }, { unpack(arguments, at + 2, last) }
+    local reply = quick[verb] and quick[verb](its_keys, its_arguments, clock().digits)
+    if not reply then
+      local ok, answered = pcall(verbs[verb], its_keys, its_arguments)
+      reply = ok and answered or error_of(answered)
+    end
+    replies[#replies + 1] = reply
     at = last + 1
   end
   return replies

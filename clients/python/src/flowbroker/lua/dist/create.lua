@@ -29,6 +29,32 @@
 --
 -- Invariant: at most one owner holds a fence, and a fence is given once. Replayed, it answers as it did the first time.
 
+-- What nearly every create of a flow without an owner is: no options, and nothing stands there. Making no functions and asking with
+-- one command less, it takes half the time; whatever else it meets is left to create, as if nothing had been asked.
+
+local function quick_create(keys, arguments, digits)
+  local key, timer, verb, request, timeout, metadata = keys[1], keys[2], arguments[1], arguments[2], arguments[3], arguments[4]
+  if #arguments ~= 4 or not key or #keys > 2 or timer and timer ~= key .. ':timer' or verb ~= 'PUBLISH' and verb ~= 'SPUBLISH'
+    or #request > 64 or not string.find(request, '^[%w_.:][%w_.:-]*$') or request == 'timeout' or request == 'owner_lost'
+    or #timeout > 11 or not string.find(timeout, '^[1-9]%d*$') then
+    return nil
+  end
+  if not digits then
+    local time = redis.call('TIME')
+    digits = time[1] .. string.sub('00000' .. time[2], -6)
+  end
+  local now = string.sub(digits, 1, -4)
+  local deadline = now + timeout
+  local head = 'PENDING ' .. digits .. ' ' .. digits .. ' 0 ' .. now .. ' ' .. string.format('%.0f', deadline) .. ' - - - - -'
+  local text = '1 ' .. #metadata .. ' ' .. head .. ' ' .. request .. '\n' .. metadata .. '\n'
+  local reply = redis.pcall('SET', key, text, 'PXAT', string.format('%.0f', deadline + 60000), 'NX')
+  if type(reply) ~= 'table' or not reply.ok then return nil end
+  return { 'created', '1 ' .. now .. ' ' .. head, metadata }
+end
+
+local quick = quick_create(KEYS, ARGV)
+if quick then return quick end
+
 -- Arguments: every one is checked before the first write; a bad one ends the script with a FLOWARG error that names it.
 -- A script makes its functions anew in each run, which costs more than most of them do: what every run needs is included at its
 -- top, what few runs need in the branch that needs it.
