@@ -63,8 +63,8 @@ export class Line {
   }
 
   /**
-   * Runs a script: the first of a tick at once, the others together at its end. Rejects as `send` does. `harmless` is given
-   * where a copy must not run once it is answered: see {@link Asking}.
+   * Runs a script: the first of a tick at once, the others together, at its end or as soon as they fill a batch. Rejects as
+   * `send` does. `harmless` is given where a copy must not run once it is answered: see {@link Asking}.
    */
   run(
     script: Script,
@@ -120,7 +120,10 @@ export class Line {
       const call = new ScriptCall(script, keys, values, resolve, refuse, this.#unanswered);
       this.#whenReady(call, () => {
         this.#scripts.add(call);
-        if (this.#inTick) return;
+        if (this.#inTick) {
+          if (this.#scripts.full && !this.#bundling) this.together(() => undefined);
+          return;
+        }
         this.#inTick = true;
         if (!this.#bundling) this.#scripts.flush();
         process.nextTick(this.#endTick);

@@ -6,6 +6,8 @@ import type { Line } from './line.js';
 import { protocolOf, type PubSub } from './pubsub.js';
 import type { SubscriptionEvents } from './subscription-events.js';
 
+const MOST_READS = 64;
+
 /**
  * Ref-counted subscriptions on one listening connection. All that are wanted in a tick go as one SUBSCRIBE, those no
  * longer wanted go in batches. On RESP3 a read follows its SUBSCRIBE in the same write; on RESP2 it goes over the other connection once
@@ -75,6 +77,7 @@ export class Subscriptions {
     }
     this.#reads.push(read);
     this.#flushSoon();
+    if (this.#reads.length >= MOST_READS && this.#protocol === 3) this.#flush();
   }
 
   release(channel: string): void {

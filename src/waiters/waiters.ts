@@ -26,6 +26,7 @@ export class Waiters {
   readonly #telemetry: Telemetry;
   readonly #listening: () => Listening;
   #count = 0;
+  readonly #deserted: Watch[] = []; // nobody waits for these any more
   #closed = false;
 
   constructor(options: WaitersOptions, listening: () => Listening, telemetry: Telemetry) {
@@ -65,6 +66,7 @@ export class Waiters {
   }
 
   get watchCount(): number {
+    this.#letGo();
     return this.#watches.size;
   }
 
@@ -89,7 +91,7 @@ export class Waiters {
           bound(reply);
         },
         (error: unknown) => {
-          if (watch.waiters.delete(waiter)) this.#left(watch, waiter);
+          if (watch.leave(waiter)) this.#left(watch);
           failed(error as Error);
         },
       );
@@ -99,7 +101,7 @@ export class Waiters {
   /** The waiter ends otherwise: its caller gave up. */
   leave(flow: FlowName, waiter: Waiter): void {
     const watch = this.#watches.get(this.#options.channelOf(flow));
-    if (watch?.waiters.delete(waiter)) this.#left(watch, waiter);
+    if (watch?.leave(waiter)) this.#left(watch);
   }
 
   /** Something was said on a flow's channel, or on the hint channel of its timer. */
@@ -126,6 +128,7 @@ export class Waiters {
   close(error: Error): void {
     this.#closed = true;
     for (const watch of [...this.#watches.values()]) this.#endAll(watch, { kind: 'error', error });
+    this.#letGo();
     this.#looks.schedule.close();
   }
 
@@ -147,23 +150,28 @@ export class Waiters {
       this.#watches.set(channel, watch);
       this.#listening().hold(channel);
     }
-    watch.waiters.add(waiter);
-    if (waiter.followsLease) watch.followers++;
+    watch.join(waiter);
     this.#count++;
     return watch;
   }
 
-  #left(watch: Watch, waiter: Waiter): void {
-    if (waiter.followsLease) watch.followers--;
+  #left(watch: Watch): void {
     this.#count--;
-    if (watch.waiters.size > 0 || this.#watches.get(watch.channel) !== watch) return;
-    this.#watches.delete(watch.channel);
-    this.#looks.schedule.remove(watch);
-    this.rereads.drop(watch);
-    this.#listening().release(watch.channel);
-    this.hints.drop(watch);
-    if (this.#watches.size === 0) this.#options.quiet();
+    // Who was woken goes first.
+    if (watch.waiters.size === 0 && this.#deserted.push(watch) === 1) queueMicrotask(this.#letGo);
   }
+
+  readonly #letGo = (): void => {
+    for (const watch of this.#deserted.splice(0)) {
+      if (watch.waiters.size > 0 || this.#watches.get(watch.channel) !== watch) continue;
+      this.#watches.delete(watch.channel);
+      this.#looks.schedule.remove(watch);
+      this.rereads.drop(watch);
+      this.#listening().release(watch.channel);
+      this.hints.drop(watch);
+      if (this.#watches.size === 0) this.#options.quiet();
+    }
+  };
 
   #bind(watch: Watch, waiter: Waiter, reply: Reply<string>): void {
     if (!watch.waiters.has(waiter)) return;
@@ -226,8 +234,7 @@ export class Waiters {
   #giveUp(watch: Watch): boolean {
     if (this.rereads.promised(watch)) return false;
     const text = `the deadline of ${describeFlow(watch.flow)} passed, and Redis could not be asked how it ended`;
-    const error = new FlowUnavailableError(text, { flow: watch.flow });
-    this.#endAll(watch, { kind: 'error', error });
+    this.#endAll(watch, { kind: 'error', error: new FlowUnavailableError(text, { flow: watch.flow }) });
     return true;
   }
 
@@ -236,8 +243,8 @@ export class Waiters {
   }
 
   #end(watch: Watch, waiter: Waiter, ending: Ending): void {
-    if (!watch.waiters.delete(waiter)) return;
+    if (!watch.leave(waiter)) return;
     waiter.end(ending);
-    this.#left(watch, waiter);
+    this.#left(watch);
   }
 }

@@ -51,6 +51,18 @@ export class Watch implements Due {
     this.#due = due;
   }
 
+  join(waiter: Waiter): void {
+    this.waiters.add(waiter);
+    if (waiter.followsLease) this.followers++;
+  }
+
+  /** Whether it was one of those who wait. */
+  leave(waiter: Waiter): boolean {
+    if (!this.waiters.delete(waiter)) return false;
+    if (waiter.followsLease) this.followers--;
+    return true;
+  }
+
   due(now: number): void {
     this.#due(this, now);
   }
