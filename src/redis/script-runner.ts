@@ -1,9 +1,7 @@
 import type { Redis } from 'ioredis';
 import { scripts, type Argument, type Script } from '../contract/scripts.js';
 import type { Timed } from './deadlines.js';
-
-/** What follows the script: the number of keys, the keys, the arguments. */
-type Rest = (Argument | number)[];
+import { Flat, sendFlat } from './flat-command.js';
 
 /** A call of a script that waits for its reply, or for its time to be up. */
 export class ScriptCall implements Timed {
@@ -90,25 +88,32 @@ export class ScriptRunner {
     const [only] = calls;
     if (!only) return;
     if (calls.length === 1) {
-      this.#run(only.script, [only.keys.length, ...only.keys, ...only.values], (reply) => {
+      const args = new Flat();
+      args.push(only.script.sha1, String(only.keys.length), ...only.keys, ...only.values);
+      this.#run(only.script, args, (reply) => {
         only.answer(reply);
       });
       return;
     }
-    const rest: Rest = [0];
-    for (const call of calls) rest.push(...call.keys);
-    rest[0] = rest.length - 1;
-    for (const call of calls) rest.push(call.script.verb, call.values.length, ...call.values);
-    this.#run(scripts.batch, rest, (replies) => {
+    const args = new Flat();
+    args.push(scripts.batch.sha1, '');
+    for (const call of calls) args.push(...call.keys);
+    args[1] = String(args.length - 2);
+    for (const call of calls) args.push(call.script.verb, String(call.values.length), ...call.values);
+    this.#run(scripts.batch, args, (replies) => {
       for (const [at, call] of calls.entries()) call.answer(Array.isArray(replies) ? replies[at] : replies);
     });
   }
 
   /** Answers with the reply, or with the error. */
-  #run(script: Script, rest: Rest, answer: (reply: unknown) => void): void {
-    this.#redis.callBuffer('EVALSHA', script.sha1, ...rest).then(answer, (error: unknown) => {
-      if (!(error as Error).message.startsWith('NOSCRIPT')) answer(error);
-      else this.#redis.callBuffer('EVAL', script.lua, ...rest).then(answer, answer);
+  #run(script: Script, args: Flat, answer: (reply: unknown) => void): void {
+    sendFlat(this.#redis, 'EVALSHA', args).then(answer, (error: unknown) => {
+      if (!(error as Error).message.startsWith('NOSCRIPT')) {
+        answer(error);
+        return;
+      }
+      args[0] = script.lua;
+      sendFlat(this.#redis, 'EVAL', args).then(answer, answer);
     });
   }
 }
