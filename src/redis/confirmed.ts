@@ -37,13 +37,13 @@ export async function confirmed<T>(
       const reply = await run(line);
       const over = new AbortController();
       const replicas = await Promise.race([
-        line.post((redis) => redis.call('WAIT', minReplicas, replicaTimeoutMs)),
+        line.post((redis) => redis.wait(minReplicas, replicaTimeoutMs)),
         delay(timeoutMs + replicaTimeoutMs, 'late' as const, { signal: over.signal, ref: false }),
       ]).finally(() => {
         over.abort();
       });
       if (replicas === 'late') break;
-      return { reply, replicas: Number(replicas) };
+      return { reply, replicas: replicas };
     } catch (error) {
       const cause = (error as Error).cause;
       last = cause instanceof Error ? cause : error;

@@ -8,9 +8,12 @@ export class Flat extends Array<Argument> {
   }
 }
 
-/** Sends a command as it stands; its reply comes as bytes. */
-export function sendFlat(redis: Redis, name: string, args: Flat): Promise<unknown> {
-  // A client of another copy of ioredis makes its own commands, and one that pipelines by itself puts them in order with the rest.
-  if (!(redis instanceof Redis) || redis.options.enableAutoPipelining) return redis.callBuffer(name, ...args);
-  return redis.sendCommand(new Command(name, args, { replyEncoding: null })) as Promise<unknown>;
+type Untyped = Record<'evalBuffer' | 'evalshaBuffer', (...args: Argument[]) => Promise<unknown>>;
+
+/** Runs a script by its hash or its text, which stands first; its reply comes as bytes. */
+export function sendFlat(redis: Redis, name: 'EVALSHA' | 'EVAL', args: Flat): Promise<unknown> {
+  if (redis instanceof Redis)
+    return redis.sendCommand(new Command(name, args, { replyEncoding: null })) as Promise<unknown>;
+  // A client of another copy of ioredis makes its own commands. Where it pipelines by itself, `callBuffer` would lose the name.
+  return (redis as Untyped)[name === 'EVAL' ? 'evalBuffer' : 'evalshaBuffer'](...args);
 }

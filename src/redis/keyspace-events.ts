@@ -19,13 +19,11 @@ export function isKeyspaceChannel(channel: string): boolean {
 
 async function tells(line: Line, mode: 'auto' | 'configure'): Promise<boolean> {
   try {
-    const reply = (await line.send((redis) =>
-      redis.call('CONFIG', 'GET', 'notify-keyspace-events'),
-    )) as string[];
-    const flags = reply[1] ?? '';
+    const reply = await line.send<unknown>((redis) => redis.config('GET', 'notify-keyspace-events'));
+    const flags = (reply as string[])[1] ?? '';
     if (ENOUGH.test(flags)) return true;
     if (mode === 'auto') return false;
-    await line.send((redis) => redis.call('CONFIG', 'SET', 'notify-keyspace-events', `${flags}Kx`));
+    await line.send((redis) => redis.config('SET', 'notify-keyspace-events', `${flags}Kx`));
     return true;
   } catch {
     return false;

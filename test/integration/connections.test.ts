@@ -1,4 +1,5 @@
 import { Redis } from 'ioredis';
+import { Redis as Redis5 } from 'ioredis5';
 import { createBroker, type Broker } from '../../src/index.js';
 import { failureOf } from '../helpers/errors.js';
 import { clientsOf, setup } from '../helpers/setup.js';
@@ -29,6 +30,13 @@ describe('a broker works', () => {
   it('over ioredis options', async () => {
     const { port } = bed.server;
     await everything(bed.broker({ redis: { port } }), bed.broker({ redis: { port, host: '127.0.0.1' } }));
+  });
+
+  it('over an instance that pipelines by itself, and one of another copy of ioredis', async () => {
+    const pipelining = bed.client({ enableAutoPipelining: true });
+    const other = new Redis5(bed.url) as unknown as Redis;
+    await everything(bed.broker({ redis: pipelining }), bed.broker({ redis: other }));
+    other.disconnect();
   });
 
   it('over RESP2', async () => {
