@@ -52,13 +52,13 @@ end
 
 local function batch(keys, arguments)
   local step = check_frame(keys, arguments)
-  local replies, at = {}, 1
+  local replies, at, digits = {}, 1, clock().digits
   for key = 1, #keys, step do
-    local last = at + 1 + arguments[at + 1]
-    local verb, its_keys, its_arguments = arguments[at], { unpack(keys, key, key + step - 1) }, { unpack(arguments, at + 2, last) }
-    local reply = quick[verb] and quick[verb](its_keys, its_arguments, clock().digits)
+    local verb, count = arguments[at], tonumber(arguments[at + 1])
+    local last = at + 1 + count
+    local reply = quick[verb] and quick[verb](keys[key], step == 2 and keys[key + 1], digits, count, unpack(arguments, at + 2, last))
     if not reply then
-      local ok, answered = pcall(verbs[verb], its_keys, its_arguments)
+      local ok, answered = pcall(verbs[verb], { unpack(keys, key, key + step - 1) }, { unpack(arguments, at + 2, last) })
       reply = ok and answered or error_of(answered)
     end
     replies[#replies + 1] = reply

@@ -12,7 +12,8 @@
 --   freshUntil   ms since the epoch, COMPLETED only: until when the result may be handed back
 --   retentionMs  keep the record this long, instead of what it was created with
 --   replace      1: settle over a terminal record too; needs fence, and gives the record a new one
---   replyLimit   bytes; a larger result or error is left out of the reply
+--   replyLimit   bytes; a larger result or error is left out of the reply; default none, with ownChannel 65536
+--   ownChannel   a channel that the calling connection listens on: an empty message goes there before the waiters are told; see the contract
 --
 -- Replies: verdict, head, metadata, payload; see the contract.
 --   applied          settled by this call; the payload it sent is not sent back
@@ -40,15 +41,16 @@ local function settle(keys, arguments)
     refuse('FLOWARG', 'status must be COMPLETED, FAILED or CANCELED')
   end
   local inline = integer('inlineBytes', arguments[5], 0, MAX_MS)
-  local fence, fresh, retention, limit, replace
+  local fence, fresh, retention, limit, replace, own
   if #arguments > 5 then
     -- @include options
     -- @include fence
-    local given = options_of(arguments, 6, ' fence freshUntil retentionMs replace replyLimit ')
-    fence, replace = given.fence and fence_of('fence', given.fence), given.replace
+    local given = options_of(arguments, 6, ' fence freshUntil retentionMs replace replyLimit ownChannel ')
+    fence, replace, own = given.fence and fence_of('fence', given.fence), given.replace, given.ownChannel
     fresh = given.freshUntil and exact(integer('freshUntil', given.freshUntil, 0, 9007199254740991))
     retention = given.retentionMs and integer('retentionMs', given.retentionMs, 1, MAX_MS)
-    limit = given.replyLimit and integer('replyLimit', given.replyLimit, 0, MAX_MS)
+    limit = given.replyLimit and integer('replyLimit', given.replyLimit, 0, MAX_MS) or own and 65536
+    if own and (own == '' or #own > 512) then refuse('FLOWARG', 'ownChannel must have 1 to 512 bytes') end
     if replace and (replace ~= '1' or not fence) then refuse('FLOWARG', 'replace must be 1 and needs fence') end
     if fresh and status ~= 'COMPLETED' then refuse('FLOWARG', 'freshUntil goes with COMPLETED only') end
   end
@@ -67,6 +69,7 @@ local function settle(keys, arguments)
   record.freshUntil = fresh or '-'
   mark_settled(keys, record, status, now.text, request, payload)
   save(keys, record, exact(now.ms + (retention or retention_of(record.retention, status))))
+  if own then redis.pcall(verb, own, '') end
   if #payload <= inline then
     publish(verb, keys[1], record, status, now.text, 'inline', payload)
   else

@@ -17,7 +17,7 @@ export function flatten(folder: string, source: string): string {
     .replace(QUICK, (_line, verb: string) =>
       [
         include(folder, `quick_${verb}`),
-        `local quick = quick_${verb}(KEYS, ARGV)`,
+        `local quick = #KEYS < 3 and quick_${verb}(KEYS[1], KEYS[2], nil, #ARGV, unpack(ARGV, 1, 7))`,
         'if quick then return quick end',
       ].join('\n'),
     )

@@ -52,6 +52,7 @@ export const SHAPES: Readonly<Record<string, Shape>> = {
       ['retentionMs', '1000', NO_MS],
       ['replace', '1', ['', '0', 'true', '2']],
       ['replyLimit', '10', NO_BYTES],
+      ['ownChannel', 'mine', ['', 'x'.repeat(513)]],
     ],
   },
   renew: {

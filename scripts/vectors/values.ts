@@ -48,6 +48,8 @@ function limits(): Vector[] {
     const vector = reached(`a payload of 11 bytes, inlineBytes ${inlineBytes}`, 'open');
     return applied(vector, { request: vector.request(), status: 'COMPLETED', inlineBytes });
   });
+  const own = reached('a settler that listens on a channel of its own', 'open');
+  list.push(applied(own, { request: own.request(), status: 'COMPLETED', options: { ownChannel: 'own' } }));
   for (const limit of ['0', '10', '11']) {
     const vector = reached(`a payload of 11 bytes, replyLimit ${limit}`, 'completed');
     const bare = limit !== '11';

@@ -209,6 +209,48 @@ describe.each(VARIANTS)('settle, by $name', (variant) => {
     expect(second.after.record).not.toHaveProperty('freshUntil');
   });
 
+  describe('with ownChannel', () => {
+    const large = 'x'.repeat(65_537);
+
+    it.each([
+      ['alone', {}],
+      ['beside another option', { replyLimit: 100 }],
+    ])('%s, tells that channel before the waiters, once', async (_what, options) => {
+      const flow = await reach(contract, 'open', TIMED);
+      const own = `${flow.key}:own`; // of its slot, for the variants with SPUBLISH
+      await flow.wiring.subscriber.listen(own);
+      const args = settleArguments('COMPLETED', PAYLOAD, { ...options, ownChannel: own }, 'me');
+      expectApplied(await flow.act('settle', args), KINDS[0], 'me');
+      const heard = () =>
+        flow.wiring.subscriber.order.filter(
+          ({ channel, message }) => channel === own || (channel === flow.key && message.startsWith('1 ')),
+        );
+      expect(heard().map(({ channel }) => channel)).toEqual([own, flow.key]);
+      expect(heard()[0]!.message).toBe('');
+
+      const replay = await flow.act('settle', args);
+      expect(replay.verdict).toBe('duplicate');
+      expectUntouched(replay);
+      expect(heard()).toHaveLength(2);
+      await flow.wiring.subscriber.leave(own);
+    });
+
+    it('settles where that channel cannot be told', async () => {
+      const flow = await reach(contract, 'open', TIMED);
+      const args = settleArguments('COMPLETED', PAYLOAD, { ownChannel: 'in another slot' }, 'me');
+      expectApplied(await flow.act('settle', args), KINDS[0], 'me');
+    });
+
+    it('leaves a large payload out of its reply, unless replyLimit says otherwise', async () => {
+      const flow = await reach(contract, 'open');
+      await flow.run('settle', settleArguments('COMPLETED', large));
+      const late = (options: object) =>
+        flow.run('settle', settleArguments('COMPLETED', '', { ownChannel: 'own', ...options }));
+      expect((await late({})).record).not.toHaveProperty('result');
+      expect((await late({ replyLimit: 65_537 })).record).toHaveProperty('result', large);
+    });
+  });
+
   it('settles a flow that was taken over by the new fence only', async () => {
     const flow = await contract.flow();
     await bring(flow, 'lapsed');

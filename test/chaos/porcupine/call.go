@@ -89,7 +89,7 @@ func (c *call) option(name, value string) error {
 		c.replace = value == "1"
 	case "unbegun":
 		c.unbegun = value == "1"
-	case "replyLimit":
+	case "replyLimit", "ownChannel":
 	case "reuse":
 		c.reuse = map[string]bool{}
 		for _, status := range strings.Split(value, ",") {

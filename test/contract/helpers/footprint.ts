@@ -18,12 +18,17 @@ export class Footprint {
   readonly problems: string[] = [];
   commands = 0;
   #declared: string[] = [];
+  #own: string | undefined;
 
   constructor(readonly monitor: Redis) {
     monitor.on('monitor', (_time: string, parts: string[], source: string) => {
       const command = parts[0]!.toUpperCase();
       if (source === 'lua') this.#inside(command, parts);
-      else if (RUNS.has(command)) this.#declared = parts.slice(3, 3 + Number(parts[2]));
+      else if (RUNS.has(command)) {
+        this.#declared = parts.slice(3, 3 + Number(parts[2]));
+        const option = parts.indexOf('ownChannel');
+        this.#own = option < 0 ? undefined : parts[option + 1];
+      }
     });
   }
 
@@ -31,6 +36,7 @@ export class Footprint {
     this.commands += 1;
     const keys = (this.#declared[0]?.includes('{@lease:') ? KEYS_OF_LEASE : KEYS_OF)[command];
     if (keys === undefined) this.problems.push(`${command} is not among the commands of the contract`);
+    else if (command.endsWith('PUBLISH') && parts[1] === this.#own) return;
     else if (parts.slice(1, 1 + keys).some((key) => !this.#declared.includes(key)))
       this.problems.push(`${parts.join(' ')} touches what was not declared: ${this.#declared.join(' ')}`);
     else if (command.endsWith('PUBLISH') && parts[1] !== this.#declared[0])

@@ -4,6 +4,8 @@ import { type Variant } from './variants.js';
 
 /** Hears what is published on channels, and can say for sure that nothing was. */
 export class Subscriber {
+  /** All that was ever heard, as it came. */
+  readonly order: { readonly channel: string; readonly message: string }[] = [];
   readonly #heard = new Map<string, string[]>();
   readonly #sharded: boolean;
   #sentinels = 0;
@@ -15,8 +17,10 @@ export class Subscriber {
   ) {
     this.#sharded = variant.publish === 'SPUBLISH';
     connection.on(this.#sharded ? 'smessageBuffer' : 'messageBuffer', (channel: Buffer, message: Buffer) => {
-      this.#heard.get(channel.toString('latin1'))?.push(message.toString('latin1'));
-      connection.emit('heard', message.toString('latin1'));
+      const said = { channel: channel.toString('latin1'), message: message.toString('latin1') };
+      this.order.push(said);
+      this.#heard.get(said.channel)?.push(said.message);
+      connection.emit('heard', said.message);
     });
   }
 

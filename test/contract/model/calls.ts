@@ -29,6 +29,8 @@ export interface Settle {
   readonly freshUntil?: number | undefined;
   readonly retentionMs?: number | undefined;
   readonly replace: boolean;
+  /** Whether it listens on a channel of its own. */
+  readonly own: boolean;
 }
 
 export interface Renew {
@@ -83,6 +85,7 @@ export function argumentsOf(call: Call): Argument[] {
         ...option('freshUntil', call.freshUntil),
         ...option('retentionMs', call.retentionMs),
         ...option('replace', call.replace ? 1 : undefined),
+        ...option('ownChannel', call.own ? 'own' : undefined),
       ];
     case 'renew':
       return [call.fence, call.owner, call.leaseMs];

@@ -64,6 +64,7 @@ const settle = fc.record({
   freshForMs: rarely(fc.constantFrom(-1_000, 15_000, 100_000)),
   retentionMs: rarely(fc.constant(77_000)),
   replace: fc.constantFrom(false, false, true),
+  own: fc.boolean(),
 });
 
 const creating = create.map((plan) => (run: Run): Call => ({
@@ -148,11 +149,13 @@ const opening = fc.constantFrom('', '{"for":"bob"}').map((metadata) => (run: Run
   ...{ timeoutMs: 50_000, metadata, maxAttempts: 0, timer: false, supersede: false, minFreshMs: 0 },
 }));
 
-const completing = fc.constantFrom('', 'tokens').map((payload) => (run: Run): Call => ({
-  verb: 'settle',
-  request: run.newRequest(),
-  ...{ status: 'COMPLETED', payload, inlineBytes: 1, replace: false },
-}));
+const completing = fc
+  .tuple(fc.constantFrom('', 'tokens'), fc.boolean())
+  .map(([payload, own]) => (run: Run): Call => ({
+    verb: 'settle',
+    request: run.newRequest(),
+    ...{ status: 'COMPLETED', payload, inlineBytes: 1, replace: false, own },
+  }));
 
 const times = <T>(count: number, arbitrary: T): T[] => Array.from({ length: count }, () => arbitrary);
 

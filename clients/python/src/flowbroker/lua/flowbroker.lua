@@ -346,9 +346,9 @@ end
 -- What nearly every create of a flow without an owner is: no options, and nothing stands there. Making no functions and asking with
 -- one command less, it takes half the time; whatever else it meets is left to create, as if nothing had been asked.
 
-local function quick_create(keys, arguments, digits)
-  local key, timer, verb, request, timeout, metadata = keys[1], keys[2], arguments[1], arguments[2], arguments[3], arguments[4]
-  if #arguments ~= 4 or not key or #keys > 2 or timer and timer ~= key .. ':timer' or verb ~= 'PUBLISH' and verb ~= 'SPUBLISH'
+-- `count` is how many arguments there are, `digits` the instant if it is known.
+local function quick_create(key, timer, digits, count, verb, request, timeout, metadata)
+  if count ~= 4 or not key or timer and timer ~= key .. ':timer' or verb ~= 'PUBLISH' and verb ~= 'SPUBLISH'
     or #request > 64 or not string.find(request, '^[%w_.:][%w_.:-]*$') or request == 'timeout' or request == 'owner_lost'
     or #timeout > 11 or not string.find(timeout, '^[1-9]%d*$') then
     return nil
@@ -361,28 +361,29 @@ local function quick_create(keys, arguments, digits)
   local deadline = now + timeout
   local head = 'PENDING ' .. digits .. ' ' .. digits .. ' 0 ' .. now .. ' ' .. string.format('%.0f', deadline) .. ' - - - - -'
   local text = '1 ' .. #metadata .. ' ' .. head .. ' ' .. request .. '\n' .. metadata .. '\n'
-  local reply = redis.pcall('SET', key, text, 'PXAT', string.format('%.0f', deadline + 60000), 'NX')
+  local reply = redis.pcall('SET', key, text, 'PXAT', deadline + 60000, 'NX')
   if type(reply) ~= 'table' or not reply.ok then return nil end
   return { 'created', '1 ' .. now .. ' ' .. head, metadata }
 end
 
--- What nearly every settle is: a flow without an owner is completed, in time, by a call without options. Making no functions and no
--- record, it takes two thirds of the time; whatever else it meets is left to settle, as if nothing had been asked.
+-- What nearly every settle is: a flow without an owner is completed, in time, by a call without options, or with ownChannel alone. Making no
+-- functions and no record, it takes two thirds of the time; whatever else it meets is left to settle, as if nothing had been asked.
 
-local function quick_settle(keys, arguments, digits)
-  local key, timer, verb, request, status, payload = keys[1], keys[2], arguments[1], arguments[2], arguments[3], arguments[4]
-  local inline = arguments[5]
-  if #arguments ~= 5 or status ~= 'COMPLETED' or not key or #keys > 2 or timer and timer ~= key .. ':timer'
+-- `count` is how many arguments there are, `digits` the instant if it is known.
+local function quick_settle(key, timer, digits, count, verb, request, status, payload, inline, option, own)
+  if count ~= 5 and (count ~= 7 or option ~= 'ownChannel' or own == '' or #own > 512)
+    or status ~= 'COMPLETED' or not key or timer and timer ~= key .. ':timer'
     or verb ~= 'PUBLISH' and verb ~= 'SPUBLISH' or #inline > 11 or not string.find(inline, '^%d+$')
     or #request > 64 or not string.find(request, '^[%w_.:][%w_.:-]*$') or request == 'timeout' or request == 'owner_lost' then
     return nil
   end
   local text = redis.pcall('GET', key)
   if type(text) ~= 'string' then return nil end
-  local bytes, words, fence, origin, deadline, created_by, from = string.match(text,
-    '^1 (%d+) PENDING ((%d+) (%d+) 0 %d+ (%d+) %-) %- %- %- %- (%S+)\n()')
-  -- A record that was never taken over has words of these lengths; of any other, settle finds out whether it can be read.
-  if not words or #words ~= 65 or #fence ~= 16 or #origin ~= 16 or #deadline ~= 13 then return nil end
+  local bytes, words, fence, deadline, created_by, from = string.match(text,
+    '^1 (%d+) PENDING ((%d+) %3 0 %d+ (%d+) %-) %- %- %- %- (%S+)\n()')
+  -- A record that was never taken over has its origin as its fence, and words of these lengths; of any other, settle finds out whether it
+  -- can be read.
+  if not words or #words ~= 65 or #fence ~= 16 or #deadline ~= 13 then return nil end
   local at = from + bytes
   if string.byte(text, at) ~= 10 then return nil end
   if not digits then
@@ -390,14 +391,15 @@ local function quick_settle(keys, arguments, digits)
     digits = time[1] .. string.sub('00000' .. time[2], -6)
   end
   local now = string.sub(digits, 1, -4)
-  if tonumber(deadline) <= tonumber(now) then return nil end
+  if deadline <= now then return nil end
   local head = 'COMPLETED ' .. words .. ' ' .. now .. ' - - ' .. request
   local metadata = string.sub(text, from, at - 1)
   local reply = redis.pcall('SET', key, '1 ' .. bytes .. ' ' .. head .. ' ' .. created_by .. '\n' .. metadata .. '\n' .. payload,
-    'PXAT', string.format('%.0f', now + 300000))
+    'PXAT', now + 300000)
   if not reply.ok then return nil end
   local told = #payload <= tonumber(inline) and 'inline\n' .. payload or 'stored\n'
-  redis.pcall(verb, key, '1 COMPLETED ' .. origin .. ' ' .. fence .. ' ' .. now .. ' ' .. told)
+  if own then redis.pcall(verb, own, '') end
+  redis.pcall(verb, key, '1 COMPLETED ' .. fence .. ' ' .. fence .. ' ' .. now .. ' ' .. told)
   return { 'applied', '1 ' .. now .. ' ' .. head, metadata }
 end
 
@@ -542,7 +544,8 @@ do
 --   freshUntil   ms since the epoch, COMPLETED only: until when the result may be handed back
 --   retentionMs  keep the record this long, instead of what it was created with
 --   replace      1: settle over a terminal record too; needs fence, and gives the record a new one
---   replyLimit   bytes; a larger result or error is left out of the reply
+--   replyLimit   bytes; a larger result or error is left out of the reply; default none, with ownChannel 65536
+--   ownChannel   a channel that the calling connection listens on: an empty message goes there before the waiters are told; see the contract
 --
 -- Replies: verdict, head, metadata, payload; see the contract.
 --   applied          settled by this call; the payload it sent is not sent back
@@ -561,14 +564,15 @@ local function settle(keys, arguments)
     refuse('FLOWARG', 'status must be COMPLETED, FAILED or CANCELED')
   end
   local inline = integer('inlineBytes', arguments[5], 0, MAX_MS)
-  local fence, fresh, retention, limit, replace
+  local fence, fresh, retention, limit, replace, own
   if #arguments > 5 then
 
-    local given = options_of(arguments, 6, ' fence freshUntil retentionMs replace replyLimit ')
-    fence, replace = given.fence and fence_of('fence', given.fence), given.replace
+    local given = options_of(arguments, 6, ' fence freshUntil retentionMs replace replyLimit ownChannel ')
+    fence, replace, own = given.fence and fence_of('fence', given.fence), given.replace, given.ownChannel
     fresh = given.freshUntil and exact(integer('freshUntil', given.freshUntil, 0, 9007199254740991))
     retention = given.retentionMs and integer('retentionMs', given.retentionMs, 1, MAX_MS)
-    limit = given.replyLimit and integer('replyLimit', given.replyLimit, 0, MAX_MS)
+    limit = given.replyLimit and integer('replyLimit', given.replyLimit, 0, MAX_MS) or own and 65536
+    if own and (own == '' or #own > 512) then refuse('FLOWARG', 'ownChannel must have 1 to 512 bytes') end
     if replace and (replace ~= '1' or not fence) then refuse('FLOWARG', 'replace must be 1 and needs fence') end
     if fresh and status ~= 'COMPLETED' then refuse('FLOWARG', 'freshUntil goes with COMPLETED only') end
   end
@@ -587,6 +591,7 @@ local function settle(keys, arguments)
   record.freshUntil = fresh or '-'
   mark_settled(keys, record, status, now.text, request, payload)
   save(keys, record, exact(now.ms + (retention or retention_of(record.retention, status))))
+  if own then redis.pcall(verb, own, '') end
   if #payload <= inline then
     publish(verb, keys[1], record, status, now.text, 'inline', payload)
   else
@@ -802,13 +807,13 @@ end
 
 local function batch(keys, arguments)
   local step = check_frame(keys, arguments)
-  local replies, at = {}, 1
+  local replies, at, digits = {}, 1, clock().digits
   for key = 1, #keys, step do
-    local last = at + 1 + arguments[at + 1]
-    local verb, its_keys, its_arguments = arguments[at], { unpack(keys, key, key + step - 1) }, { unpack(arguments, at + 2, last) }
-    local reply = quick[verb] and quick[verb](its_keys, its_arguments, clock().digits)
+    local verb, count = arguments[at], tonumber(arguments[at + 1])
+    local last = at + 1 + count
+    local reply = quick[verb] and quick[verb](keys[key], step == 2 and keys[key + 1], digits, count, unpack(arguments, at + 2, last))
     if not reply then
-      local ok, answered = pcall(verbs[verb], its_keys, its_arguments)
+      local ok, answered = pcall(verbs[verb], { unpack(keys, key, key + step - 1) }, { unpack(arguments, at + 2, last) })
       reply = ok and answered or error_of(answered)
     end
     replies[#replies + 1] = reply
