@@ -1,4 +1,6 @@
 import type { Redis, RedisOptions } from 'ioredis';
+import type { Reach } from './reach.js';
+import { endWhenSilent } from './silence.js';
 
 /** What every connection of one broker shares. */
 export interface ConnectionOptions {
@@ -21,15 +23,10 @@ export const SILENCE_MS = 10_000;
 // How long a connection that ends is given to end by itself. ioredis waits as long for one that is down already, and the process with it.
 const GOODBYE_MS = 100;
 
-/** Makes a connection the broker's: its errors are heard, and it ends cleanly. */
+/** Makes a connection the broker's: its errors are heard, and it ends when it hangs. */
 export function own(redis: Redis, onError: (error: Error) => void): void {
   redis.on('error', onError);
-  redis.on('close', () => {
-    // ioredis 5 lets this timer outlive its stream: it would cut the next connection, and keep the process from ending.
-    const held = redis as unknown as { socketTimeoutTimer?: NodeJS.Timeout | undefined };
-    clearTimeout(held.socketTimeoutTimer);
-    held.socketTimeoutTimer = undefined;
-  });
+  endWhenSilent(redis, SILENCE_MS);
 }
 
 // Resubscribing is the broker's own (in batches, each followed by its re-reads); ioredis must not do it beforehand. Nor may it resend: of a
@@ -40,7 +37,6 @@ export const LISTENING = {
   autoResendUnfulfilledCommands: false,
   maxRetriesPerRequest: 0,
   retryStrategy: () => RETRY_MS * (0.5 + Math.random()),
-  socketTimeout: SILENCE_MS,
   enableAutoPipelining: false,
   enableOfflineQueue: true,
   enableReadyCheck: true,
@@ -59,15 +55,11 @@ export const LISTENING_TO_NODE = {
 export const COMMANDING = {
   maxRetriesPerRequest: null,
   retryStrategy: (times: number) => Math.min(times * 50, 1_000) * (0.5 + Math.random()),
-  socketTimeout: SILENCE_MS,
   disconnectTimeout: GOODBYE_MS,
 } satisfies RedisOptions;
 
 /** For the line of commands: how long the first connection may take, and why it failed. */
-export function reachOf({ connectTimeoutMs, lastError }: ConnectionOptions): {
-  withinMs: number;
-  why: () => Error | undefined;
-} {
+export function reachOf({ connectTimeoutMs, lastError }: ConnectionOptions): Reach {
   return { withinMs: connectTimeoutMs, why: lastError };
 }
 

@@ -2,8 +2,9 @@ import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis'
 import { FlowInvalidArgumentError } from '../errors.js';
 import type { ClusterTarget } from '../options.js';
 import { ClusterTopology } from './cluster.js';
-import { COMMANDING, own, type ConnectionOptions } from './connections.js';
+import { COMMANDING, own, SILENCE_MS, type ConnectionOptions } from './connections.js';
 import { SentinelTopology } from './sentinel.js';
+import { endWhenSilent } from './silence.js';
 import { SingleTopology } from './single.js';
 import type { Topology } from './topology.js';
 
@@ -83,6 +84,9 @@ function openCluster(target: ClusterTarget, options: ConnectionOptions): Topolog
   });
   cluster.on('error', options.onError);
   cluster.on('node error', options.onError);
+  cluster.on('+node', (node: Redis) => {
+    endWhenSilent(node, SILENCE_MS);
+  });
   return new ClusterTopology(cluster, options);
 }
 
