@@ -4,7 +4,7 @@ import { STATUSES, type FlowStatus, type SettleStatus } from '../contract/status
 import { FlowInvalidArgumentError, type FlowName } from '../errors.js';
 import type { FlowRecord, Sent } from '../broker/record.js';
 import type { Settings } from '../broker/settings.js';
-import type { CreatePlan } from '../broker/verbs.js';
+import type { CreatePlan } from '../broker/plans.js';
 import { list } from '../features/list.js';
 import { freshUntilOf } from '../features/run/commit.js';
 import type { RunResult } from '../features/run/caller.js';
@@ -127,11 +127,16 @@ export class Flows<T = unknown, M = unknown> {
    * @example
    * const { verdict, record } = await logins.complete(state, tokens);
    */
-  async complete(id: string, result: T, options?: SettleCallOptions): Promise<SettleResult<T, M>> {
-    const flow = this.#flow(id);
-    const payload = this.#settings.payloads.encode(flow, 'result', result);
-    const freshUntil = freshUntilOf(this.#settings, flow, result);
-    return this.#settle(flow, 'COMPLETED', payload, { result }, options, freshUntil);
+  complete(id: string, result: T, options?: SettleCallOptions): Promise<SettleResult<T, M>> {
+    // Not async: that would take one more promise, and three more turns, to hand on the one that is there.
+    try {
+      const flow = this.#flow(id);
+      const payload = this.#settings.payloads.encode(flow, 'result', result);
+      const freshUntil = freshUntilOf(this.#settings, flow, result);
+      return this.#settle(flow, 'COMPLETED', payload, { result }, options, freshUntil);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** Fails the flow: waiters reject with `ERR_FLOW_FAILED`, whose `cause` has the error's name, message, code and data. Verdicts as `complete`. */

@@ -1,4 +1,5 @@
 import { EVENTS, type FlowEvent } from './status.js';
+import { Words } from './words.js';
 
 /** What was told on a flow's channel. Without `payload` the record has it. */
 export interface FlowMessage {
@@ -10,20 +11,20 @@ export interface FlowMessage {
 }
 
 const NEWLINE = 10;
+const PLACES = ['inline', 'stored'] as const;
 
 /** Undefined for anything that is not a message of this version: whoever hears it reads the record instead. */
 export function parseMessage(bytes: Buffer): FlowMessage | undefined {
   const end = bytes.indexOf(NEWLINE);
   if (end < 0) return undefined;
-  const [version, word, origin, fence, at, where] = bytes.toString('latin1', 0, end).split(' ');
-  const event = EVENTS.find((known) => known === word);
-  if (version !== '1' || !event || (where !== 'inline' && where !== 'stored')) return undefined;
-  const message = {
-    event,
-    origin: Number(origin),
-    fence: Number(fence),
-    at: Number(at),
-    payload: where === 'inline' ? bytes.subarray(end + 1) : undefined,
-  };
-  return Number.isSafeInteger(message.origin) && Number.isSafeInteger(message.fence) ? message : undefined;
+  const words = new Words(bytes, 0, end);
+  const version = words.number();
+  const event = words.oneOf(EVENTS);
+  const origin = words.number();
+  const fence = words.number();
+  const at = words.number();
+  const where = words.oneOf(PLACES);
+  if (version !== 1 || !event || !where || !words.over) return undefined;
+  if (!Number.isSafeInteger(origin) || !Number.isSafeInteger(fence)) return undefined;
+  return { event, origin, fence, at, payload: where === 'inline' ? bytes.subarray(end + 1) : undefined };
 }

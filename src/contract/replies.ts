@@ -1,5 +1,6 @@
 import { FlowRecordError } from '../errors.js';
 import { isTerminal, STATUSES, type FlowStatus } from './status.js';
+import { Words } from './words.js';
 
 /** A record as it stands in Redis: numbers and words decoded, payloads still bytes. */
 export interface StoredRecord {
@@ -35,15 +36,17 @@ export type DeleteVerdict = 'deleted' | 'mismatch' | 'not_found';
 
 /** Reads `verdict, head, metadata, payload`; see `lua/include/record.lua`. */
 export function parseReply<V extends string>(reply: unknown): Reply<V> {
-  const [verdict, head, metadata, payload] = Array.isArray(reply) ? (reply as (Buffer | undefined)[]) : [];
+  const parts = Array.isArray(reply) ? (reply as (Buffer | undefined)[]) : [];
+  const [verdict, head, metadata] = parts;
   if (!verdict || !head) throw new FlowRecordError('a script gave a reply that has no verdict and head');
-  const words = head.toString('latin1').split(' ');
-  if (words[0] !== '1')
-    throw new FlowRecordError(`a script gave a reply of the unknown version ${String(words[0])}`);
+  const words = new Words(head);
+  const version = words.number();
+  if (version !== 1)
+    throw new FlowRecordError(`a script gave a reply of the unknown version ${String(version)}`);
   return {
     verdict: verdict.toString('latin1') as V,
-    now: Number(words[1]),
-    record: metadata && parseRecord(words, metadata, payload),
+    now: words.number(),
+    record: metadata && parseRecord(words, metadata, parts[3]),
   };
 }
 
@@ -52,35 +55,24 @@ export function lacksPayload(record: StoredRecord): boolean {
   return isTerminal(record.status) && record.status !== 'TIMED_OUT' && record.payload === undefined;
 }
 
-function parseRecord(words: string[], metadata: Buffer, payload: Buffer | undefined): StoredRecord {
+function parseRecord(words: Words, metadata: Buffer, payload: Buffer | undefined): StoredRecord {
   return {
-    status: statusOf(words[2]),
-    fence: Number(words[3]),
-    origin: Number(words[4]),
-    attempt: Number(words[5]),
-    createdAt: Number(words[6]),
-    deadlineAt: Number(words[7]),
-    leaseUntil: numberOf(words[8]),
-    settledAt: numberOf(words[9]),
-    freshUntil: numberOf(words[10]),
-    owner: wordOf(words[11]),
-    settledBy: wordOf(words[12]),
+    status: words.oneOf(STATUSES) ?? unknownStatus(words.word()),
+    fence: words.number(),
+    origin: words.number(),
+    attempt: words.number(),
+    createdAt: words.number(),
+    deadlineAt: words.number(),
+    leaseUntil: words.numberOrNone(),
+    settledAt: words.numberOrNone(),
+    freshUntil: words.numberOrNone(),
+    owner: words.wordOrNone(),
+    settledBy: words.wordOrNone(),
     metadata,
     payload,
   };
 }
 
-function numberOf(word: string | undefined): number | undefined {
-  return word === '-' ? undefined : Number(word);
-}
-
-function wordOf(word: string | undefined): string | undefined {
-  return word === '-' ? undefined : word;
-}
-
-const KNOWN: ReadonlySet<string | undefined> = new Set(STATUSES);
-
-function statusOf(word: string | undefined): FlowStatus {
-  if (!KNOWN.has(word)) throw new FlowRecordError(`a record has the unknown status ${JSON.stringify(word)}`);
-  return word as FlowStatus;
+function unknownStatus(status: string): never {
+  throw new FlowRecordError(`a record has the unknown status ${JSON.stringify(status)}`);
 }

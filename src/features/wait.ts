@@ -1,5 +1,5 @@
 import type { Settings } from '../broker/settings.js';
-import type { CreatePlan } from '../broker/verbs.js';
+import type { CreatePlan } from '../broker/plans.js';
 import type { CreateVerdict, Reply } from '../contract/replies.js';
 import type { FlowName } from '../errors.js';
 import type { Core } from '../waiters/core.js';
@@ -12,7 +12,7 @@ export function wait(core: Core, settings: Settings, flow: FlowName, options: Wa
   const waiting = new Wait(core.waiters, flow, options, (ending) =>
     outcomeOf(flow, ending, settings.payloads),
   );
-  waiting.begin((line) => core.verbs.read(flow, line, LISTENING_REPLY_LIMIT)).catch(() => undefined); // its failure is the ending
+  waiting.listen((line) => core.verbs.read(flow, line, LISTENING_REPLY_LIMIT));
   return waiting.outcome;
 }
 
@@ -37,7 +37,7 @@ export function open(
   const waiting = new Wait(core.waiters, flow, options, (ending) =>
     outcomeOf(flow, ending, settings.payloads),
   );
-  waiting.outcome.catch(() => undefined); // whoever never awaits it must not crash for it
+  waiting.unawaited = true; // whoever never awaits it must not crash for it
   const reply = waiting.begin((line) => core.verbs.create(flow, plan, line));
   return {
     reply,

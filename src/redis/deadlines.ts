@@ -28,6 +28,12 @@ export class Deadlines {
     this.#timer ??= this.#arm(this.#limitMs);
   }
 
+  /** Whether nothing is under way. */
+  get idle(): boolean {
+    while (this.#queue[this.#head]?.done) this.#head++;
+    return this.#head >= this.#queue.length;
+  }
+
   /** How long ago the first of those under way was added, in ms; 0 when none is. */
   get oldestMs(): number {
     for (let at = this.#head; at < this.#queue.length; at++) {

@@ -1,5 +1,6 @@
 import type { Corkable } from './cork.js';
 import type { Line } from './line.js';
+import type { Reach } from './reach.js';
 import type { Recovery } from './recovery.js';
 
 /** Where a line is one of several. */
@@ -13,5 +14,5 @@ export interface LineOptions {
   /** What it writes to; default: its one connection. */
   readonly streams?: () => readonly (Corkable | undefined)[];
   /** How long the first connection may take; default: as long as any request. */
-  readonly reach?: { readonly withinMs: number; readonly why: () => Error | undefined };
+  readonly reach?: Reach;
 }

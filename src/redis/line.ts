@@ -6,8 +6,9 @@ import { corked, streamOf } from './cork.js';
 import { Deadlines, type Timed } from './deadlines.js';
 import { Held } from './held.js';
 import type { LineOptions } from './line-options.js';
+import { whenUnreached } from './reach.js';
 import { isLost, type Recovery } from './recovery.js';
-import { ScriptCall, ScriptRunner } from './script-runner.js';
+import { ScriptCall, ScriptRunner, type ScriptEnds } from './script-runner.js';
 
 // A master that hangs keeps what it was sent: the one in its place is asked again, and answers as the first would have.
 const REPEAT_MS = 2_000;
@@ -44,11 +45,16 @@ export class Line {
     this.#scripts = new ScriptRunner(redis, options.batches ?? true);
     redis.on('ready', this.#onReady);
     redis.on('end', this.#onEnd);
-    if (options.reach && !this.ready) this.#reach(options.reach);
+    if (options.reach && !this.ready) this.#reaching = whenUnreached(options.reach, this.#giveUp);
   }
 
   get ready(): boolean {
     return this.redis.status === 'ready';
+  }
+
+  /** Whether it is there, and owes no answer. */
+  get idle(): boolean {
+    return this.ready && !this.#inTick && this.#deadlines.idle;
   }
 
   /** For how long the oldest request has been waiting for its answer, in ms; 0 when none is. */
@@ -83,9 +89,7 @@ export class Line {
       const timed: Timed = {
         done: false,
         at: 0,
-        expire: () => {
-          reject(this.#unanswered());
-        },
+        expire: () => reject(this.#unanswered()),
       };
       this.#whenReady(timed, () => {
         call(this.redis).then(
@@ -111,17 +115,12 @@ export class Line {
     elsewhere?: Line,
   ): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const refuse = elsewhere
-        ? (error: unknown): void => {
-            if (this.#isLost(error)) elsewhere.#run(script, keys, values).then(resolve, reject);
-            else reject(error);
-          }
-        : reject;
-      const call = new ScriptCall(script, keys, values, resolve, refuse, this.#unanswered);
+      const ends = elsewhere ? this.#goesOn : this.#ends;
+      const call = new ScriptCall(script, keys, values, resolve, reject, ends);
       this.#whenReady(call, () => {
         this.#scripts.add(call);
         if (this.#inTick) {
-          if (this.#scripts.full && !this.#bundling) this.together(() => undefined);
+          if (this.#scripts.full && !this.#bundling) this.together();
           return;
         }
         this.#inTick = true;
@@ -142,10 +141,10 @@ export class Line {
   }
 
   /** What is sent meanwhile goes out in one write at the end: scripts after the rest, and `last` after those. */
-  together(send: () => void, last?: () => void): void {
+  together(send?: () => void, last?: () => void): void {
     const uncork = corked(this.#streams());
     this.#bundling = true;
-    send();
+    send?.();
     this.#bundling = false;
     this.#scripts.flush();
     last?.();
@@ -173,6 +172,23 @@ export class Line {
     this.#deadlines.expireAll();
   };
 
+  readonly #ends: ScriptEnds = { unanswered: () => this.#unanswered() };
+  readonly #goesOn: ScriptEnds = {
+    ...this.#ends,
+    lost: (call, error) => {
+      if (!this.#elsewhere || !this.#isLost(error)) return false;
+      this.#elsewhere.#run(call.script, call.keys, call.values).then(call.resolve, call.reject);
+      return true;
+    },
+  };
+
+  readonly #giveUp = (error: Error): void => {
+    this.#unreached = error;
+    this.#held.clear();
+    this.#deadlines.expireAll();
+    this.#unreached = undefined;
+  };
+
   readonly #unanswered = (cause?: unknown): Error => {
     if (this.#ended) return new FlowClosedError('the broker was closed');
     if (this.#unreached) return this.#unreached;
@@ -183,16 +199,6 @@ export class Line {
       { cause },
     );
   };
-
-  #reach({ withinMs, why }: NonNullable<LineOptions['reach']>): void {
-    this.#reaching = setTimeout(() => {
-      const text = `Redis could not be reached within connectTimeoutMs (${String(withinMs)} ms)`;
-      this.#unreached = new FlowUnavailableError(text, { cause: why() });
-      this.#held.clear();
-      this.#deadlines.expireAll();
-      this.#unreached = undefined;
-    }, withinMs).unref();
-  }
 
   /** Who is asked instead while this connection is down. */
   get #away(): Line | undefined {
@@ -214,9 +220,7 @@ export class Line {
           const next = this.#ended ? undefined : this.#recovery?.(error);
           return next instanceof Line ? () => next.#persist(once, harmless) : next;
         },
-        later: (repeat) => {
-          this.#repeats.add(repeat);
-        },
+        later: (repeat) => this.#repeats.add(repeat),
         ready: () => this.ready,
         unanswered: this.#unanswered,
       },
@@ -233,17 +237,13 @@ export class Line {
       return;
     }
     if (this.ready) go();
-    else this.#hold(timed, go);
-    this.#deadlines.add(timed); // last: what is sent is on its way by then
-  }
-
-  #hold(timed: Timed, go: () => void): void {
-    this.#held.add(timed, go);
+    else this.#held.add(timed, go);
     if (this.redis.status === 'wait') this.redis.connect().catch(() => undefined);
+    this.#deadlines.add(timed); // last: what is sent is on its way by then
   }
 
   readonly #endTick = (): void => {
     this.#inTick = false;
-    if (this.#scripts.size > 0) this.together(() => undefined);
+    if (this.#scripts.size > 0) this.together();
   };
 }

@@ -1,7 +1,15 @@
 import type { Redis } from 'ioredis';
 import { scripts, type Argument, type Script } from '../contract/scripts.js';
 import type { Timed } from './deadlines.js';
-import { Flat, sendFlat } from './flat-command.js';
+import { flat, sendFlat, type Flat } from './flat-command.js';
+
+/** How calls end, where not by a reply. */
+export interface ScriptEnds {
+  /** Why there was no answer in time. */
+  unanswered(): Error;
+  /** Whether a call that failed goes on elsewhere. */
+  lost?(call: ScriptCall, error: Error): boolean;
+}
 
 /** A call of a script that waits for its reply, or for its time to be up. */
 export class ScriptCall implements Timed {
@@ -14,18 +22,18 @@ export class ScriptCall implements Timed {
     readonly values: readonly Argument[],
     readonly resolve: (reply: unknown) => void,
     readonly reject: (error: unknown) => void,
-    readonly unanswered: () => Error,
+    readonly ends: ScriptEnds,
   ) {}
 
   answer(reply: unknown): void {
     if (this.done) return; // its time was up
     this.done = true;
-    if (reply instanceof Error) this.reject(reply);
-    else this.resolve(reply);
+    if (!(reply instanceof Error)) this.resolve(reply);
+    else if (this.ends.lost?.(this, reply) !== true) this.reject(reply);
   }
 
   expire(): void {
-    this.reject(this.unanswered());
+    this.reject(this.ends.unanswered());
   }
 }
 
@@ -88,32 +96,30 @@ export class ScriptRunner {
     const [only] = calls;
     if (!only) return;
     if (calls.length === 1) {
-      const args = new Flat();
-      args.push(only.script.sha1, String(only.keys.length), ...only.keys, ...only.values);
-      this.#run(only.script, args, (reply) => {
+      const args = [only.script.sha1, String(only.keys.length), ...only.keys, ...only.values];
+      this.#run(only.script, flat(args), (reply) => {
         only.answer(reply);
       });
       return;
     }
-    const args = new Flat();
-    args.push(scripts.batch.sha1, '');
+    const args: Argument[] = [scripts.batch.sha1, ''];
     for (const call of calls) args.push(...call.keys);
     args[1] = String(args.length - 2);
     for (const call of calls) args.push(call.script.verb, String(call.values.length), ...call.values);
-    this.#run(scripts.batch, args, (replies) => {
+    this.#run(scripts.batch, flat(args), (replies) => {
       for (const [at, call] of calls.entries()) call.answer(Array.isArray(replies) ? replies[at] : replies);
     });
   }
 
   /** Answers with the reply, or with the error. */
   #run(script: Script, args: Flat, answer: (reply: unknown) => void): void {
-    sendFlat(this.#redis, 'EVALSHA', args).then(answer, (error: unknown) => {
+    sendFlat(this.#redis, 'evalsha', args).then(answer, (error: unknown) => {
       if (!(error as Error).message.startsWith('NOSCRIPT')) {
         answer(error);
         return;
       }
       args[0] = script.lua;
-      sendFlat(this.#redis, 'EVAL', args).then(answer, answer);
+      sendFlat(this.#redis, 'eval', args).then(answer, answer);
     });
   }
 }

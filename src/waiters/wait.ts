@@ -27,6 +27,8 @@ export class Wait<T> implements Waiter, Due {
   at = 0;
   slot = -1;
   readonly followsLease: boolean;
+  /** Whether the outcome may reject with nobody there to see it. */
+  unawaited = false;
   /** What `conclude` makes of the ending. */
   readonly outcome: Promise<T>;
   readonly #waiters: Waiters;
@@ -53,18 +55,22 @@ export class Wait<T> implements Waiter, Due {
 
   /** Registers, subscribes and makes the first call. Rejects as that does, or when the wait is ended before it answers. */
   begin<R extends Reply<string>>(first: (line: Line) => Promise<R>): Promise<R> {
-    const { signal, timeoutMs } = this.#options;
     return new Promise<R>((resolve, reject) => {
       this.#rejectBegin = reject;
-      if (signal) onAbort(signal, this);
-      if (timeoutMs !== undefined) this.#waiters.schedule(this, timeoutMs);
-      const bound = (reply: R): void => {
+      this.listen(first, (reply) => {
         this.#rejectBegin = undefined;
         resolve(reply);
-      };
-      this.#waiters.begin(this.#flow, this, first, bound, (error) => {
-        this.end({ kind: 'error', error });
       });
+    });
+  }
+
+  /** The same for who only waits for the outcome, which is what a failure of the call leads to. */
+  listen<R extends Reply<string>>(first: (line: Line) => Promise<R>, bound?: (reply: R) => void): void {
+    const { signal, timeoutMs } = this.#options;
+    if (signal) onAbort(signal, this);
+    if (timeoutMs !== undefined) this.#waiters.schedule(this, timeoutMs);
+    this.#waiters.begin(this.#flow, this, first, bound, (error) => {
+      this.end({ kind: 'error', error });
     });
   }
 
@@ -83,6 +89,7 @@ export class Wait<T> implements Waiter, Due {
     try {
       this.#resolve(this.#conclude(ending));
     } catch (error) {
+      if (this.unawaited) this.outcome.catch(() => undefined);
       this.#reject(error);
     }
   }

@@ -46,9 +46,7 @@ export class Waiters {
     this.rereads = new Rereads({
       read: (flow) => options.read(flow),
       laneOf: (watch) => this.#listening().laneOf(watch.channel),
-      observed: (watch, reply, cause) => {
-        this.#observe(watch, reply, cause);
-      },
+      observed: (watch, reply, cause) => this.#observe(watch, reply, cause),
       failed: (watch, error) => {
         // An outage ends no wait.
         if (!(error instanceof FlowUnavailableError)) this.#endAll(watch, { kind: 'error', error });
@@ -65,6 +63,8 @@ export class Waiters {
     return this.#watches.values();
   }
 
+  readonly isWatched = (channel: string): boolean => this.#watches.has(channel);
+
   get watchCount(): number {
     this.#letGo();
     return this.#watches.size;
@@ -75,7 +75,7 @@ export class Waiters {
     flow: FlowName,
     waiter: Waiter,
     first: (line: Line) => Promise<R>,
-    bound: (reply: R) => void,
+    bound: ((reply: R) => void) | undefined,
     failed: (error: Error) => void,
   ): void {
     if (this.#closed) {
@@ -88,7 +88,7 @@ export class Waiters {
       first(line).then(
         (reply) => {
           this.#bind(watch, waiter, reply);
-          bound(reply);
+          bound?.(reply);
         },
         (error: unknown) => {
           if (watch.leave(waiter)) this.#left(watch);

@@ -191,7 +191,7 @@ export class Attempt<T> {
     const { verbs, waiters } = this.#core;
     const watching = new Wait(waiters, this.#flow, { origin: this.#record.origin }, (ending) => ending);
     this.#watching = watching;
-    watching.begin((line) => verbs.read(this.#flow, line)).catch(() => undefined); // its failure is the ending
+    watching.listen((line) => verbs.read(this.#flow, line));
     void watching.outcome.then((ending) => {
       if (this.#finished || this.#abandoned || ending.kind === 'lapsed') return;
       // An outage while it began to listen says nothing of the flow; the lease tells when it lasts too long.

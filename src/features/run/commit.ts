@@ -1,6 +1,6 @@
 import { errorInfoOf, type ErrorInfo } from '../../contract/error-info.js';
 import type { Reply, SettleVerdict } from '../../contract/replies.js';
-import type { SettlePlan } from '../../broker/verbs.js';
+import type { SettlePlan } from '../../broker/plans.js';
 import type { Settings } from '../../broker/settings.js';
 import { describeFlow, FlowInvalidArgumentError, FlowUnavailableError, type FlowName } from '../../errors.js';
 import type { Core } from '../../waiters/core.js';
