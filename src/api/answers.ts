@@ -1,6 +1,6 @@
 import { flowRecord, type FlowRecord, type Sent } from '../broker/record.js';
 import type { Settings } from '../broker/settings.js';
-import type { SettlePlan } from '../broker/verbs.js';
+import type { SettlePlan } from '../broker/plans.js';
 import {
   lacksPayload,
   type CreateVerdict,

@@ -64,6 +64,7 @@ export class Broker {
         prefix,
         inlineBytes,
         commandTimeoutMs,
+        aheadFor: (channel) => this.#wakePath.aheadFor(channel),
         timers: () => settings.notifications === 'configure' || this.#wakePath.hints,
       },
       this.#telemetry,

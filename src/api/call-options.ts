@@ -9,7 +9,7 @@ import {
   type Settings,
 } from '../broker/settings.js';
 import { flowRecord } from '../broker/record.js';
-import type { CreatePlan } from '../broker/verbs.js';
+import type { CreatePlan } from '../broker/plans.js';
 import type { DeleteOptions, SettleOptions } from '../contract/scripts.js';
 import { STATUSES } from '../contract/status.js';
 import { FlowInvalidArgumentError, type FlowName } from '../errors.js';

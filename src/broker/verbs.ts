@@ -1,5 +1,6 @@
 import { hintChannelOf, keysOf, type FlowKeys } from '../contract/keys.js';
 import {
+  lacksPayload,
   parseReply,
   type CreateVerdict,
   type DeleteVerdict,
@@ -18,46 +19,19 @@ import {
   scripts,
   settleArguments,
   type Argument,
-  type CreateOptions,
   type DeleteOptions,
   type PublishVerb,
   type ReleaseOptions,
-  type SettleOptions,
   type Verb,
 } from '../contract/scripts.js';
-import type { SettleStatus } from '../contract/status.js';
 import type { FlowName } from '../errors.js';
 import { confirmed, type Confirmation, type Confirmed } from '../redis/confirmed.js';
 import type { Line } from '../redis/line.js';
 import type { Topology } from '../redis/topology.js';
 import { failureOf } from './failures.js';
+import type { CreatePlan, SettlePlan } from './plans.js';
 import type { Telemetry } from './telemetry.js';
-
-/** What create is asked, besides the flow. */
-export interface CreatePlan {
-  readonly request: string;
-  readonly timeoutMs: number;
-  readonly metadata: Argument;
-  readonly options: CreateOptions;
-}
-
-/** What settle is asked, besides the flow. */
-export interface SettlePlan {
-  readonly request: string;
-  readonly status: SettleStatus;
-  readonly payload: Argument;
-  readonly options: SettleOptions;
-}
-
-/** Who is asked where: the parts of a broker that every verb needs. */
-export interface VerbsOptions {
-  readonly brokerId: string;
-  readonly prefix: string;
-  readonly inlineBytes: number;
-  readonly commandTimeoutMs: number;
-  /** Whether new flows are to keep a timer key: only where Redis tells somebody when it ends. */
-  timers: () => boolean;
-}
+import type { VerbsOptions } from './verbs-options.js';
 
 // Of which answers copies of the same call may still run after it: see Line.run.
 const NONE = (): boolean => false;
@@ -72,6 +46,10 @@ export class Verbs {
   readonly #telemetry: Telemetry;
   #publish: PublishVerb | undefined;
   #requests = 0;
+  #flow: FlowName | undefined;
+  #keys: FlowKeys = { record: '', timer: '' };
+  /** What is under way over another connection. Whatever is asked of that flow meanwhile comes after it, as it was called. */
+  #ahead: { readonly record: string; readonly answered: Promise<void> } | undefined;
 
   constructor(topology: Topology, options: VerbsOptions, telemetry: Telemetry) {
     this.#commands = topology.commands;
@@ -82,7 +60,12 @@ export class Verbs {
   }
 
   keys(flow: FlowName): FlowKeys {
-    return keysOf(this.#options.prefix, flow);
+    // One call asks for them several times, and a text that is made anew is hashed anew.
+    if (this.#flow !== flow) {
+      this.#flow = flow;
+      this.#keys = keysOf(this.#options.prefix, flow);
+    }
+    return this.#keys;
   }
 
   hintChannel(flow: FlowName): string {
@@ -106,7 +89,27 @@ export class Verbs {
     return this.#run('create', flow, values, line, created, NONE);
   }
 
-  settle(flow: FlowName, plan: SettlePlan, line = this.#commands): Promise<Reply<SettleVerdict>> {
+  settle(flow: FlowName, plan: SettlePlan, line?: Line): Promise<Reply<SettleVerdict>> {
+    const alone = line === undefined && this.#commands.idle;
+    const ahead = alone ? this.#options.aheadFor(this.keys(flow).record) : undefined;
+    if (!ahead) return this.#settle(flow, plan, line ?? this.#commands);
+    const settled = this.#settle(flow, plan, ahead.line, ahead.channel);
+    this.#goesAhead(this.keys(flow).record, settled);
+    return settled.then((reply) => {
+      const whole = reply.verdict === 'applied' || !reply.record || !lacksPayload(reply.record);
+      return whole ? reply : this.#settle(flow, plan, this.#commands); // too large for that connection
+    });
+  }
+
+  #goesAhead(record: string, answered: Promise<unknown>): void {
+    const over = (): void => {
+      if (this.#ahead === ahead) this.#ahead = undefined; // the next may have begun
+    };
+    const ahead = { record, answered: answered.then(over, over) };
+    this.#ahead = ahead;
+  }
+
+  #settle(flow: FlowName, plan: SettlePlan, line: Line, ownChannel?: string): Promise<Reply<SettleVerdict>> {
     const { inlineBytes } = this.#options;
     const values = settleArguments(
       this.#verb,
@@ -116,6 +119,7 @@ export class Verbs {
       inlineBytes,
       plan.options,
     );
+    if (ownChannel !== undefined) values.push('ownChannel', ownChannel);
     // A flow remembers who ended the one before it. What changed nothing, nobody remembers, and without a fence it would end any flow.
     const applied = ({ verdict }: Reply<SettleVerdict>): boolean => verdict === 'applied';
     return this.#run(
@@ -213,6 +217,8 @@ export class Verbs {
   ): Promise<Reply<V>> {
     if (this.#publish === undefined) return this.#runWhenKnown(verb, flow, values, line, changed, harmless);
     const { record, timer } = this.keys(flow);
+    if (this.#ahead?.record === record && line === this.#commands)
+      return this.#ahead.answered.then(() => this.#run(verb, flow, values, line, changed, harmless));
     const keys = this.#options.timers() ? [record, timer] : [record];
     return line.run(scripts[verb], keys, values, harmless).then(
       (bytes) => {

@@ -61,6 +61,8 @@ export class ClusterTopology implements Topology {
     }, TICK_MS).unref();
   }
 
+  readonly wakesAhead = false;
+
   get publish(): PublishVerb | undefined {
     return this.#publish;
   }

@@ -18,6 +18,8 @@ export abstract class OneMaster implements Topology {
     this.commands = new Line(redis, options.commandTimeoutMs, { reach: reachOf(options), ...line });
   }
 
+  abstract readonly wakesAhead: boolean;
+
   abstract listen(events: ListeningEvents): Listening;
 
   publishVerb(): Promise<'PUBLISH'> {

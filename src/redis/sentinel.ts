@@ -14,6 +14,7 @@ const SLOW_MS = 1_000;
 
 /** A master and its replicas under Sentinel: commands go to the master, wake-ups come from all of them. */
 export class SentinelTopology extends OneMaster {
+  readonly wakesAhead = false;
   readonly #redis: Redis;
   readonly #group: SentinelGroup;
   readonly #tick: NodeJS.Timeout;

@@ -1,7 +1,11 @@
 import type { Line } from './line.js';
 import { PlainPubSub } from './pubsub.js';
 import { Subscriptions } from './subscriptions.js';
-import type { Listener, Listening, ListeningEvents } from './topology.js';
+import type { Ahead, Listener, Listening, ListeningEvents } from './topology.js';
+
+// Two beats of a broker that waits.
+const HEARD_MS = 10_000;
+const KNOCK_MS = 1_000;
 
 /** Everything is heard on one connection to one server. */
 export class SingleListening implements Listening, Listener {
@@ -10,6 +14,8 @@ export class SingleListening implements Listening, Listener {
   readonly #beatChannel: string;
   readonly #subscriptions: Subscriptions;
   readonly #only: readonly Listener[] = [this];
+  #heardAt = -Infinity;
+  #knockedAt = -Infinity;
 
   constructor(listening: Line, commands: Line, beatChannel: string, events: ListeningEvents) {
     this.#listening = listening;
@@ -19,10 +25,13 @@ export class SingleListening implements Listening, Listener {
     events.opened(this);
     this.#subscriptions = new Subscriptions(listening, commands, new PlainPubSub(listening), {
       message: (channel, payload) => {
-        if (channel === beatChannel) events.beat(this, payload);
-        else events.message(channel, payload);
+        if (channel === beatChannel) {
+          this.#heardAt = performance.now();
+          events.beat(this, payload);
+        } else events.message(channel, payload);
       },
       down: () => {
+        this.#heardAt = -Infinity;
         events.down(this);
       },
       up: () => {
@@ -61,6 +70,18 @@ export class SingleListening implements Listening, Listener {
     this.#subscriptions.read(read);
   }
 
+  /** Only where it was heard of late: nothing beats while nothing waits, and a connection that died unsaid would swallow a settlement. */
+  get ahead(): Ahead | undefined {
+    const ahead = this.#subscriptions.ahead(this.#beatChannel);
+    const now = performance.now();
+    if (!ahead || now - this.#heardAt < HEARD_MS) return ahead;
+    if (now - this.#knockedAt > KNOCK_MS) {
+      this.#knockedAt = now;
+      this.beat('').catch(() => undefined);
+    }
+    return undefined;
+  }
+
   retryRefused(): void {
     this.#subscriptions.retryRefused();
   }
@@ -78,7 +99,7 @@ export class SingleListening implements Listening, Listener {
   }
 
   ping(): void {
-    // With an answer outstanding, a silent connection is given up by its socketTimeout.
+    // With an answer outstanding, a silent connection is given up.
     if (this.#listening.ready) this.#listening.post((redis) => redis.ping()).catch(() => undefined);
   }
 

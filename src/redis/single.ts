@@ -9,6 +9,12 @@ import type { Listening, ListeningEvents } from './topology.js';
 export class SingleTopology extends OneMaster {
   #listening: Redis | undefined;
 
+  /** What listens is a duplicate: where RESP2 was agreed on, it takes no other commands. */
+  get wakesAhead(): boolean {
+    const { condition } = this.commands.redis as unknown as { condition?: { protocol?: number } | null };
+    return condition?.protocol === 3;
+  }
+
   listen(events: ListeningEvents): Listening {
     const { commandTimeoutMs, beatChannel, onError } = this.options;
     this.#listening = this.commands.redis.duplicate(LISTENING);

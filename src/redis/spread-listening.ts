@@ -79,6 +79,10 @@ export class SpreadListening implements Listening {
     else read(this.#options.commands);
   }
 
+  get ahead(): undefined {
+    return undefined; // the connections that listen are those of nodes that change their parts
+  }
+
   retryRefused(): void {
     for (const node of this.#nodes.values()) node.retryRefused();
   }

@@ -5,6 +5,7 @@ import { Leaving } from './leaving.js';
 import type { Line } from './line.js';
 import { protocolOf, type PubSub } from './pubsub.js';
 import type { SubscriptionEvents } from './subscription-events.js';
+import type { Ahead } from './topology.js';
 
 const MOST_READS = 64;
 
@@ -55,7 +56,6 @@ export class Subscriptions {
   get size(): number {
     return this.#counts.size;
   }
-
   get refusedCount(): number {
     return this.#refused.size;
   }
@@ -78,6 +78,12 @@ export class Subscriptions {
     this.#reads.push(read);
     this.#flushSoon();
     if (this.#reads.length >= MOST_READS && this.#protocol === 3) this.#flush();
+  }
+
+  /** The listening line, if it hears this channel, takes other commands too, and is idle. */
+  ahead(channel: string): Ahead | undefined {
+    const free = this.#protocol === 3 && this.#listening.idle && !this.#flushing && !this.#checkpoint.shut;
+    return free && this.#sent.has(channel) ? { line: this.#listening, channel } : undefined;
   }
 
   release(channel: string): void {

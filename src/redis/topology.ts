@@ -10,6 +10,8 @@ export interface Topology {
   readonly publish: PublishVerb | undefined;
   /** The same, once known. Rejects with ERR_FLOW_UNAVAILABLE when it cannot be found out in time. */
   publishVerb(): Promise<PublishVerb>;
+  /** Whether its listening may give a line that wakes ahead: worth opening for a settlement. */
+  readonly wakesAhead: boolean;
   /** A line of its own to whoever holds this key now: what blocks there delays nothing else. */
   confirming(key: string): Line;
   /** A line to every server that holds keys of its own. */
@@ -30,6 +32,12 @@ export interface Listener {
   ping(): void;
 }
 
+/** A line that wakes waiters before it answers, and the channel that is heard on it: `ownChannel` in the contract. */
+export interface Ahead {
+  readonly line: Line;
+  readonly channel: string;
+}
+
 /** Ref-counted subscriptions, wherever their channels are heard. */
 export interface Listening {
   /** Distinct channels held. */
@@ -39,6 +47,8 @@ export interface Listening {
   release(channel: string): void;
   /** Runs the read behind the subscriptions held so far: what is published on the channel after it ran is heard. */
   read(channel: string, read: (line: Line) => void): void;
+  /** Over which line a settlement wakes waiters before it is answered; undefined while that is not idle, or cannot. */
+  readonly ahead: Ahead | undefined;
   retryRefused(): void;
   /** On which of the connections the channel is heard; each is enough. */
   listenersOf(channel: string): readonly Listener[];

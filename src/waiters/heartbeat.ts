@@ -83,6 +83,7 @@ export class Heartbeat {
   }
 
   hear(payload: Buffer): void {
+    if (payload.length === 0) return; // a settlement's own message: see the contract
     this.#heard = Math.max(this.#heard, Number(payload.toString()) || 0);
     if (this.#heard === this.#sent) this.#become(true);
   }

@@ -2,7 +2,7 @@ import type { Telemetry } from '../broker/telemetry.js';
 import type { FlowName } from '../errors.js';
 import type { FlowLogger } from '../options.js';
 import { isKeyspaceChannel, keyspaceEvents } from '../redis/keyspace-events.js';
-import type { Listener, Listening, Topology } from '../redis/topology.js';
+import type { Ahead, Listener, Listening, Topology } from '../redis/topology.js';
 import { Hearing } from './hearing.js';
 import { Heartbeat } from './heartbeat.js';
 import { Waiters } from './waiters.js';
@@ -35,6 +35,7 @@ export class WakePath {
   readonly #hearing = new Hearing(() => this.#opened());
   #listening: Listening | undefined;
   #hints = false;
+  #soughtHints = false;
   #busy = false;
   #polling = false;
   #pollTimer: NodeJS.Timeout | undefined;
@@ -76,6 +77,13 @@ export class WakePath {
     if (!this.#hearing.losing) return true;
     for (const { channel } of this.waiters.watches) if (this.#hearing.lostTo(channel)) return false;
     return true;
+  }
+
+  /** Where to settle a flow so that its waiters, who are in other processes, are woken before the answer is here. */
+  aheadFor(channel: string): Ahead | undefined {
+    if (!this.#options.topology.wakesAhead || this.#closed || this.waiters.isWatched(channel))
+      return undefined;
+    return this.#opened().ahead;
   }
 
   close(error: Error): void {
@@ -120,7 +128,6 @@ export class WakePath {
         void this.#findHints();
       },
     });
-    void this.#findHints();
     return this.#listening;
   }
 
@@ -151,6 +158,7 @@ export class WakePath {
     if (this.#closed) return;
     this.#busy = true;
     this.#opened();
+    if (!this.#soughtHints) void this.#findHints();
     for (const heartbeat of this.#hearing.heartbeats) heartbeat.start();
     if (this.#hearing.impaired) this.#pollSoon(this.#options.pollMs);
   }
@@ -163,7 +171,8 @@ export class WakePath {
       this.#listening?.retryRefused();
       return;
     }
-    this.#options.logger?.warn(
+    // Who only settles can do without.
+    this.#options.logger?.[this.waiters.count > 0 ? 'warn' : 'debug'](
       { channels: channels.length, reason: error.message.slice(0, 80) },
       'the server refuses to subscribe',
     );
@@ -173,6 +182,7 @@ export class WakePath {
 
   async #findHints(): Promise<void> {
     const { notifications, topology } = this.#options;
+    this.#soughtHints = true;
     if (notifications === 'off') return;
     try {
       this.#hints = await keyspaceEvents(topology.masters(), notifications);

@@ -1,5 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { failureOf } from '../helpers/errors.js';
+import { resp3 } from '../helpers/resp3.js';
 import { setup } from '../helpers/setup.js';
 import { latch, until } from '../helpers/until.js';
 import type { FlowDiagnostic } from '../../src/index.js';
@@ -63,7 +64,7 @@ it('tells each transition that this broker caused, with the flow, the broker and
   expect(told.transition).toHaveLength(3);
   for (const [at, verdict] of ['created', 'applied', 'deleted'].entries())
     expect(told.transition[at]).toMatchObject({ broker: broker.id, flow, verdict });
-  expect(broker.stats()).toEqual({ ...START, transitions: 3 });
+  expect(broker.stats()).toEqual({ ...START, transitions: 3, subscriptions: resp3 ? 1 : 0 }); // its own channel
 });
 
 it('tells each local wait that a message ended', async () => {

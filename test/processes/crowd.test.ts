@@ -12,11 +12,17 @@ let fleet: Fleet;
 let proxy: Proxy;
 let settler: Replica;
 let waiter: Replica;
+let ofSettler: readonly string[] = [];
 beforeAll(async () => {
   fleet = await Fleet.start();
   proxy = await Proxy.start(fleet.server.port);
   [settler] = (await fleet.replicas(1)) as [Replica];
   await settler.call('get', 'anything'); // it is connected
+  await settler.complete('nothing', 'nothing');
+  await until('it to listen on its own channel, as who settles does', async () => {
+    ofSettler = (await fleet.redis.pubsub('CHANNELS')) as string[];
+    return ofSettler.length === 1;
+  });
 });
 afterEach(() => waiter.kill());
 afterAll(async () => {
@@ -32,7 +38,8 @@ async function clients(): Promise<string[]> {
     .map((line) => /laddr=\S+ .*name=(\S*)/.exec(line)![1]!);
 }
 
-const channels = async (): Promise<string[]> => (await fleet.redis.pubsub('CHANNELS')) as string[];
+const channels = async (): Promise<string[]> =>
+  ((await fleet.redis.pubsub('CHANNELS')) as string[]).filter((channel) => !ofSettler.includes(channel));
 
 /** The server sees a process go a moment after it went. */
 const backTo = (before: number): Promise<void> =>
