@@ -2,9 +2,11 @@ import { once } from 'node:events';
 import { Redis } from 'ioredis';
 import { spawnTs } from '../scripts/spawn-ts.js';
 import { createBroker } from '../src/index.js';
-import { quantile, type Figure } from './figures.js';
+import { median, quantile, type Figure } from './figures.js';
+import { shuffled } from './shuffled.js';
 
-const WAKES = 2_000;
+const WAKES = 800;
+const ROUNDS = 5;
 // By itself a PUBLISH finds its few paths in the caches of the cores; beside others, as in any service, it does not.
 const IN_TURN = 1;
 const BY_THEMSELVES = 100;
@@ -15,7 +17,7 @@ const since = (moment: string): number => Number(process.hrtime.bigint() - BigIn
 
 /**
  * From `complete` in one process to the resolved wait in another, beside PUBLISH to its message, and beside a bare script with the same
- * commands to its message: each in turn, so that all three find the machine alike; and once more in blocks, each by itself.
+ * commands to its message; of each the median of the rounds' ratios. Each in turn, in another order each time, so that all three find the machine alike; and once more in blocks, each by itself.
  */
 export async function wake(url: string): Promise<Figure[]> {
   const settler = spawnTs(require.resolve('./programs/settler'), { args: [url] });
@@ -27,13 +29,13 @@ export async function wake(url: string): Promise<Figure[]> {
   const redis = new Redis(url);
   const stamp = String(Date.now());
 
-  const raw = async (): Promise<number> => {
+  const raw: Wake = async () => {
     const heard = once(listening, 'message');
     settler.send({ publish: 'bench:raw' });
     const [, moment] = (await heard) as [string, string];
     return since(moment);
   };
-  const bare = async (at: number): Promise<number> => {
+  const bare: Wake = async (at) => {
     const key = `bench:bare-${stamp}-${String(at)}`;
     await Promise.all([
       listening.subscribe(key),
@@ -51,7 +53,7 @@ export async function wake(url: string): Promise<Figure[]> {
     await listening.unsubscribe(key);
     return took;
   };
-  const flow = async (at: number): Promise<number> => {
+  const flow: Wake = async (at) => {
     const id = `wake-${stamp}-${String(at)}`;
     const { outcome } = await flows.open(id);
     const settled = outcome.then(since);
@@ -59,18 +61,21 @@ export async function wake(url: string): Promise<Figure[]> {
     return settled;
   };
 
+  const wakes = { raw, bare, flow };
   const play = async (block: number, from: number, to: number): Promise<Times> => {
     const times: Times = { raw: [], bare: [], flow: [] };
-    for (let at = from; at < to; at += block) {
-      for (let one = 0; one < block; one++) times.raw.push(await raw());
-      for (let one = 0; one < block; one++) times.bare.push(await bare(at + one));
-      for (let one = 0; one < block; one++) times.flow.push(await flow(at + one));
-    }
+    for (let at = from; at < to; at += block)
+      for (const kind of shuffled(['raw', 'bare', 'flow'] as const))
+        for (let one = 0; one < block; one++) times[kind].push(await wakes[kind](at + one));
     return times;
   };
   await play(BY_THEMSELVES, 0, WARM);
-  const inTurn = await play(IN_TURN, WARM, WARM + WAKES);
-  const byThemselves = await play(BY_THEMSELVES, WARM + WAKES, WARM + 2 * WAKES);
+  const [inTurn, byThemselves]: [Times[], Times[]] = [[], []];
+  for (let round = 0; round < ROUNDS; round++) {
+    const from = WARM + round * 2 * WAKES;
+    inTurn.push(await play(IN_TURN, from, from + WAKES));
+    byThemselves.push(await play(BY_THEMSELVES, from + WAKES, from + 2 * WAKES));
+  }
   settler.send({ stop: true });
   await once(settler, 'exit');
   listening.disconnect();
@@ -86,11 +91,13 @@ export async function wake(url: string): Promise<Figure[]> {
   ];
 }
 
+type Wake = (at: number) => Promise<number>;
 type Times = Record<'raw' | 'bare' | 'flow', number[]>;
 
-function figure(name: string, times: Times, of: keyof Times, q: number, most?: number): Figure {
-  const [own, floor] = [quantile(times[of], q), quantile(times.raw, q)];
-  const detail = `${(own * 1_000).toFixed(0)} us beside ${(floor * 1_000).toFixed(0)} us`;
+function figure(name: string, rounds: readonly Times[], of: keyof Times, q: number, most?: number): Figure {
+  const both = rounds.map((times) => [quantile(times[of], q), quantile(times.raw, q)] as const);
+  const us = (at: 0 | 1): string => `${(median(both.map((one) => one[at])) * 1_000).toFixed(0)} us`;
   const bound = most === undefined ? undefined : { at: 'most' as const, value: most };
-  return { name, value: own / floor, unit: 'x', bound, detail };
+  const value = median(both.map(([own, floor]) => own / floor));
+  return { name, value, unit: 'x', bound, detail: `${us(0)} beside ${us(1)}` };
 }

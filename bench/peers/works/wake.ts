@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { quantile } from '../../figures.js';
+import { shuffled } from '../../shuffled.js';
 import type { Entry } from '../entries.js';
 import { Running } from '../running.js';
 import { BYTES, type Play, type Sample } from './context.js';
@@ -13,7 +14,7 @@ interface Pair {
   readonly times: number[];
 }
 
-/** From complete in one process to the outcome in another. All pairs live at once, and have one wake each in turn. */
+/** From complete in one process to the outcome in another. All pairs live at once, and have one wake each in turn, in another order each time. */
 export const wake: Play = async ({ server, entries, quick, label, done }) => {
   const pairs: Pair[] = [];
   try {
@@ -27,7 +28,7 @@ export const wake: Play = async ({ server, entries, quick, label, done }) => {
     // Engines are still compiling for some thousand wakes, on cores that the wakes need.
     const [warm, count] = quick ? [200, 300] : [5_000, 3_000];
     for (let at = -warm; at < count; at++)
-      for (const pair of pairs)
+      for (const pair of shuffled(pairs))
         if (pair.entry.pollMs === undefined) {
           const ms = await once(pair, `wake-${label}-${at + warm}`);
           if (at >= 0) pair.times.push(ms);
