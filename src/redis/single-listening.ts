@@ -31,7 +31,7 @@ export class SingleListening implements Listening, Listener {
         } else events.message(channel, payload);
       },
       down: () => {
-        this.#heardAt = -Infinity;
+        this.#heardAt = this.#knockedAt = -Infinity;
         events.down(this);
       },
       up: () => {
