@@ -346,36 +346,31 @@ end
 -- What nearly every create of a flow without an owner is: no options, and nothing stands there. Making no functions and asking with
 -- one command less, it takes half the time; whatever else it meets is left to create, as if nothing had been asked.
 
--- `count` is how many arguments there are, `digits` the instant if it is known.
-local function quick_create(key, timer, digits, count, verb, request, timeout, metadata)
-  if count ~= 4 or not key or timer and timer ~= key .. ':timer' or verb ~= 'PUBLISH' and verb ~= 'SPUBLISH'
-    or #request > 64 or not string.find(request, '^[%w_.:][%w_.:-]*$') or request == 'timeout' or request == 'owner_lost'
-    or #timeout > 11 or not string.find(timeout, '^[1-9]%d*$') then
-    return nil
+-- The record's head and its metadata. The request reads like one, and the timeout like a number, by then. What the calls of a batch
+-- have in common is made once, and kept with the instant.
+local function quick_create(key, request, timeout, metadata, now)
+  if #request > 64 or request == 'timeout' or request == 'owner_lost' or #timeout > 11 then return nil end
+  if now.timeout ~= timeout then
+    local deadline = now.text + timeout
+    now.timeout, now.ends = timeout, string.format('%.0f', deadline + 60000)
+    now.head = 'PENDING ' .. now.digits .. ' ' .. now.digits .. ' 0 ' .. now.text .. ' ' .. string.format('%.0f', deadline) .. ' - - - - -'
   end
-  if not digits then
-    local time = redis.call('TIME')
-    digits = time[1] .. string.sub('00000' .. time[2], -6)
-  end
-  local now = string.sub(digits, 1, -4)
-  local deadline = now + timeout
-  local head = 'PENDING ' .. digits .. ' ' .. digits .. ' 0 ' .. now .. ' ' .. string.format('%.0f', deadline) .. ' - - - - -'
-  local text = '1 ' .. #metadata .. ' ' .. head .. ' ' .. request .. '\n' .. metadata .. '\n'
-  local reply = redis.pcall('SET', key, text, 'PXAT', deadline + 60000, 'NX')
+  local text = '1 ' .. #metadata .. ' ' .. now.head .. ' ' .. request .. '\n' .. metadata .. '\n'
+  local reply = redis.pcall('SET', key, text, 'PXAT', now.ends, 'NX')
   if type(reply) ~= 'table' or not reply.ok then return nil end
-  return { 'created', '1 ' .. now .. ' ' .. head, metadata }
+  return now.head, metadata
 end
 
 -- What nearly every settle is: a flow without an owner is completed, in time, by a call without options, or with ownChannel alone. Making no
 -- functions and no record, it takes two thirds of the time; whatever else it meets is left to settle, as if nothing had been asked.
 
--- `count` is how many arguments there are, `digits` the instant if it is known.
-local function quick_settle(key, timer, digits, count, verb, request, status, payload, inline, option, own)
-  if count ~= 5 and (count ~= 7 or option ~= 'ownChannel' or own == '' or #own > 512)
-    or status ~= 'COMPLETED' or not key or timer and timer ~= key .. ':timer'
-    or verb ~= 'PUBLISH' and verb ~= 'SPUBLISH' or #inline > 11 or not string.find(inline, '^%d+$')
-    or #request > 64 or not string.find(request, '^[%w_.:][%w_.:-]*$') or request == 'timeout' or request == 'owner_lost' then
-    return nil
+-- The record's head and its metadata. The request reads like one by then. What the calls of a batch have in common is made once, and
+-- kept with the instant.
+local function quick_settle(key, request, payload, inline, now, verb, own)
+  if #request > 64 or request == 'timeout' or request == 'owner_lost' or own and (own == '' or #own > 512) then return nil end
+  if now.inline ~= inline then
+    if #inline > 11 or not string.find(inline, '^%d+$') then return nil end
+    now.inline, now.most, now.kept = inline, tonumber(inline), string.format('%.0f', now.text + 300000)
   end
   local text = redis.pcall('GET', key)
   if type(text) ~= 'string' then return nil end
@@ -383,24 +378,18 @@ local function quick_settle(key, timer, digits, count, verb, request, status, pa
     '^1 (%d+) PENDING ((%d+) %3 0 %d+ (%d+) %-) %- %- %- %- (%S+)\n()')
   -- A record that was never taken over has its origin as its fence, and words of these lengths; of any other, settle finds out whether it
   -- can be read.
-  if not words or #words ~= 65 or #fence ~= 16 or #deadline ~= 13 then return nil end
+  if not words or #words ~= 65 or #fence ~= 16 or #deadline ~= 13 or deadline <= now.text then return nil end
   local at = from + bytes
   if string.byte(text, at) ~= 10 then return nil end
-  if not digits then
-    local time = redis.call('TIME')
-    digits = time[1] .. string.sub('00000' .. time[2], -6)
-  end
-  local now = string.sub(digits, 1, -4)
-  if deadline <= now then return nil end
-  local head = 'COMPLETED ' .. words .. ' ' .. now .. ' - - ' .. request
+  local head = 'COMPLETED ' .. words .. ' ' .. now.text .. ' - - ' .. request
   local metadata = string.sub(text, from, at - 1)
   local reply = redis.pcall('SET', key, '1 ' .. bytes .. ' ' .. head .. ' ' .. created_by .. '\n' .. metadata .. '\n' .. payload,
-    'PXAT', now + 300000)
+    'PXAT', now.kept)
   if not reply.ok then return nil end
-  local told = #payload <= tonumber(inline) and 'inline\n' .. payload or 'stored\n'
+  local told = #payload <= now.most and 'inline\n' .. payload or 'stored\n'
   if own then redis.pcall(verb, own, '') end
-  redis.pcall(verb, key, '1 COMPLETED ' .. fence .. ' ' .. fence .. ' ' .. now .. ' ' .. told)
-  return { 'applied', '1 ' .. now .. ' ' .. head, metadata }
+  redis.pcall(verb, key, '1 COMPLETED ' .. fence .. ' ' .. fence .. ' ' .. now.text .. ' ' .. told)
+  return head, metadata
 end
 
 -- The record of a generation lease: a hash with readable fields. Who holds it is there while it is held.
@@ -769,31 +758,35 @@ redis.register_function('flowbroker_delete', function(keys, arguments) return an
 end
 
 do
--- batch: several calls of create, settle and read in one, in their order, each as if it had come alone.
+-- batch: several calls of create, settle and read in one, in their order, each as if it had come alone; in fewer arguments and answers than by themselves.
 --
--- KEYS[1] record  of the first call: flow:{<type>:<id>}
--- KEYS[2] timer   of the first call: flow:{<type>:<id>}:timer; then two keys for each further call; or the records alone
--- ARGV[1] verb    of the first call: create, settle or read
--- ARGV[2] count   how many arguments of its own follow, those of the script with that name; then the next call's verb, and so on
+-- KEYS[1] record   of the first call: flow:{<type>:<id>}
+-- KEYS[2] timer    of the first call: flow:{<type>:<id>}:timer; then two keys for each further call; or the records alone
+-- ARGV[1] publish  PUBLISH, or SPUBLISH in Cluster; of all calls
+-- ARGV[2] call     words with a space between: verb, count, and the first arguments of the script with that name behind publish
+-- ARGV[3…] more    its other arguments, as many as count says, 0 to 64; then the next call, and so on
 --
 -- Replies: a list instead of a verdict.
---   list  one reply a call, in their order: what the script of that name replies, or the error it ends with
+--   list  one reply a call, in their order: in one string what the script of that name replies, or the error it ends with; see the contract
 --
 -- Invariant: one call's error ends that call alone. In Cluster all keys must be in one slot.
 
 local verbs = { create = verbs.create, settle = verbs.settle, read = verbs.read }
 
-local quick = { create = quick_create, settle = quick_settle }
 local MOST_ARGUMENTS = 64
 
 -- Nothing runs unless every call can be told from the next.
 local function check_frame(keys, arguments)
-  local at, calls = 1, 0
-  while at <= #arguments do
-    if not verbs[arguments[at]] then refuse('FLOWARG', 'verb must be create, settle or read') end
-    at, calls = at + 2 + integer('count', arguments[at + 1], 0, MOST_ARGUMENTS), calls + 1
+  if arguments[1] ~= 'PUBLISH' and arguments[1] ~= 'SPUBLISH' then refuse('FLOWARG', 'publish must be PUBLISH or SPUBLISH') end
+  local at, calls, last = 2, 0, #arguments
+  while at <= last do
+    local verb, count = string.match(arguments[at], '^(%l+) (%d+)')
+    if not verbs[verb] then refuse('FLOWARG', 'call must begin with create, settle or read, and a count') end
+    count = tonumber(count)
+    if count > MOST_ARGUMENTS then refuse('FLOWARG', string.format('count must be 0 to %d', MOST_ARGUMENTS)) end
+    at, calls = at + 1 + count, calls + 1
   end
-  if at ~= #arguments + 1 then refuse('FLOWARG', 'the counts do not add up to the number of arguments') end
+  if at ~= last + 1 then refuse('FLOWARG', 'the counts do not add up to the number of arguments') end
   if calls == 0 or #keys ~= calls and #keys ~= 2 * calls then
     refuse('FLOWARG', 'each call needs one key, the record, or two: the record and its timer')
   end
@@ -805,18 +798,49 @@ local function error_of(thrown)
   return redis.error_reply(thrown.refusal or thrown.err)
 end
 
+local function packed(verdict, head, metadata, payload)
+  if not metadata then return verdict .. ' - ' .. head end
+  return verdict .. ' ' .. #metadata .. ' ' .. head .. '\n' .. metadata .. (payload and '\n' .. payload or '')
+end
+
+local function run(keys, line, publish, more)
+  local verb, words = string.match(line, '^(%l+) %d+(.*)$')
+  if words ~= '' and not string.find(words, '^ ') then refuse('FLOWARG', 'count must be followed by a space') end
+  local arguments = { publish }
+  for word in string.gmatch(words, '[^ ]+') do arguments[#arguments + 1] = word end
+  for _, argument in ipairs(more) do arguments[#arguments + 1] = argument end
+  return verbs[verb](keys, arguments)
+end
+
+local function carry_out(keys, line, publish, more)
+  local ok, answered = pcall(run, keys, line, publish, more)
+  if not ok then return error_of(answered) end
+  return packed(unpack(answered, 1, 4))
+end
+
 local function batch(keys, arguments)
-  local step = check_frame(keys, arguments)
-  local replies, at, digits = {}, 1, clock().digits
+  local step, publish, now = check_frame(keys, arguments), arguments[1], clock()
+  local replies, at = {}, 2
   for key = 1, #keys, step do
-    local verb, count = arguments[at], tonumber(arguments[at + 1])
-    local last = at + 1 + count
-    local reply = quick[verb] and quick[verb](keys[key], step == 2 and keys[key + 1], digits, count, unpack(arguments, at + 2, last))
-    if not reply then
-      local ok, answered = pcall(verbs[verb], { unpack(keys, key, key + step - 1) }, { unpack(arguments, at + 2, last) })
-      reply = ok and answered or error_of(answered)
+    local line, record = arguments[at], keys[key]
+    local head, metadata, last
+    if step == 1 or keys[key + 1] == record .. ':timer' then
+      local request, timeout = string.match(line, '^create 1 ([%w_.:][%w_.:-]*) ([1-9]%d*)$')
+      if request then
+        last, head, metadata = at + 1, quick_create(record, request, timeout, arguments[at + 1], now)
+        if head then replies[#replies + 1] = 'created ' .. #metadata .. ' 1 ' .. now.text .. ' ' .. head .. '\n' .. metadata end
+      else
+        request = string.match(line, '^settle 2 ([%w_.:][%w_.:-]*) COMPLETED$')
+        if request then
+          last, head, metadata = at + 2, quick_settle(record, request, arguments[at + 1], arguments[at + 2], now, publish)
+          if head then replies[#replies + 1] = 'applied ' .. #metadata .. ' 1 ' .. now.text .. ' ' .. head .. '\n' .. metadata end
+        end
+      end
     end
-    replies[#replies + 1] = reply
+    if not head then
+      last = at + string.match(line, '%d+')
+      replies[#replies + 1] = carry_out({ unpack(keys, key, key + step - 1) }, line, publish, { unpack(arguments, at + 1, last) })
+    end
     at = last + 1
   end
   return replies

@@ -32,28 +32,30 @@
 -- What nearly every create of a flow without an owner is: no options, and nothing stands there. Making no functions and asking with
 -- one command less, it takes half the time; whatever else it meets is left to create, as if nothing had been asked.
 
--- `count` is how many arguments there are, `digits` the instant if it is known.
-local function quick_create(key, timer, digits, count, verb, request, timeout, metadata)
-  if count ~= 4 or not key or timer and timer ~= key .. ':timer' or verb ~= 'PUBLISH' and verb ~= 'SPUBLISH'
-    or #request > 64 or not string.find(request, '^[%w_.:][%w_.:-]*$') or request == 'timeout' or request == 'owner_lost'
-    or #timeout > 11 or not string.find(timeout, '^[1-9]%d*$') then
-    return nil
+-- The record's head and its metadata. The request reads like one, and the timeout like a number, by then. What the calls of a batch
+-- have in common is made once, and kept with the instant.
+local function quick_create(key, request, timeout, metadata, now)
+  if #request > 64 or request == 'timeout' or request == 'owner_lost' or #timeout > 11 then return nil end
+  if now.timeout ~= timeout then
+    local deadline = now.text + timeout
+    now.timeout, now.ends = timeout, string.format('%.0f', deadline + 60000)
+    now.head = 'PENDING ' .. now.digits .. ' ' .. now.digits .. ' 0 ' .. now.text .. ' ' .. string.format('%.0f', deadline) .. ' - - - - -'
   end
-  if not digits then
-    local time = redis.call('TIME')
-    digits = time[1] .. string.sub('00000' .. time[2], -6)
-  end
-  local now = string.sub(digits, 1, -4)
-  local deadline = now + timeout
-  local head = 'PENDING ' .. digits .. ' ' .. digits .. ' 0 ' .. now .. ' ' .. string.format('%.0f', deadline) .. ' - - - - -'
-  local text = '1 ' .. #metadata .. ' ' .. head .. ' ' .. request .. '\n' .. metadata .. '\n'
-  local reply = redis.pcall('SET', key, text, 'PXAT', deadline + 60000, 'NX')
+  local text = '1 ' .. #metadata .. ' ' .. now.head .. ' ' .. request .. '\n' .. metadata .. '\n'
+  local reply = redis.pcall('SET', key, text, 'PXAT', now.ends, 'NX')
   if type(reply) ~= 'table' or not reply.ok then return nil end
-  return { 'created', '1 ' .. now .. ' ' .. head, metadata }
+  return now.head, metadata
 end
 
-local quick = #KEYS < 3 and quick_create(KEYS[1], KEYS[2], nil, #ARGV, unpack(ARGV, 1, 7))
-if quick then return quick end
+if #ARGV == 4 and (#KEYS == 1 or #KEYS == 2 and KEYS[2] == KEYS[1] .. ':timer') and (ARGV[1] == 'PUBLISH' or ARGV[1] == 'SPUBLISH')
+  and string.find(ARGV[2], '^[%w_.:][%w_.:-]*$') and string.find(ARGV[3], '^[1-9]%d*$') then
+  local time = redis.call('TIME')
+  local digits = time[1] .. string.sub('00000' .. time[2], -6)
+  local now = { digits = digits, text = string.sub(digits, 1, -4) }
+  local head, metadata = quick_create(KEYS[1], ARGV[2], ARGV[3], ARGV[4], now)
+  if head then return { 'created', '1 ' .. now.text .. ' ' .. head, metadata } end
+end
+
 
 -- Arguments: every one is checked before the first write; a bad one ends the script with a FLOWARG error that names it.
 -- A script makes its functions anew in each run, which costs more than most of them do: what every run needs is included at its

@@ -15,11 +15,7 @@ const ENTRY = /^return answer\((\w+), KEYS, ARGV\)$/m;
 export function flatten(folder: string, source: string): string {
   return source
     .replace(QUICK, (_line, verb: string) =>
-      [
-        include(folder, `quick_${verb}`),
-        `local quick = #KEYS < 3 and quick_${verb}(KEYS[1], KEYS[2], nil, #ARGV, unpack(ARGV, 1, 7))`,
-        'if quick then return quick end',
-      ].join('\n'),
+      [`quick_${verb}`, `alone_${verb}`].map((name) => include(folder, name)).join('\n'),
     )
     .replace(INCLUDE, (_line, indent: string, name: string) =>
       include(folder, name)

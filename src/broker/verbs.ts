@@ -2,6 +2,7 @@ import { hintChannelOf, keysOf, type FlowKeys } from '../contract/keys.js';
 import {
   lacksPayload,
   parseReply,
+  verdictOf,
   type CreateVerdict,
   type DeleteVerdict,
   type ReadVerdict,
@@ -239,8 +240,4 @@ function parsed<V extends string>(bytes: unknown, flow: FlowName, verb: Verb): R
   } catch (error) {
     throw failureOf(error, flow, verb);
   }
-}
-
-function verdictOf(reply: unknown): string {
-  return String((reply as readonly unknown[])[0]);
 }

@@ -34,20 +34,48 @@ export type ReleaseVerdict = 'released' | 'superseded' | 'settled' | 'not_found'
 export type ReadVerdict = 'found' | 'not_found';
 export type DeleteVerdict = 'deleted' | 'mismatch' | 'not_found';
 
-/** Reads `verdict, head, metadata, payload`; see `lua/include/record.lua`. */
+// What nearly every reply begins with; other verdicts are read as texts.
+const COMMON = ['created', 'applied', 'found'] as const;
+const NEWLINE = 10;
+
+/** Reads what a script answered: an array of verdict, head, metadata and payload; or, from a batch, all of them in one string. */
 export function parseReply<V extends string>(reply: unknown): Reply<V> {
-  const parts = Array.isArray(reply) ? (reply as (Buffer | undefined)[]) : [];
-  const [verdict, head, metadata] = parts;
+  if (Buffer.isBuffer(reply)) return parsePacked(reply);
+  const [verdict, head, metadata, payload] = Array.isArray(reply) ? (reply as (Buffer | undefined)[]) : [];
   if (!verdict || !head) throw new FlowRecordError('a script gave a reply that has no verdict and head');
-  const words = new Words(head);
+  return parseHead(verdict.toString('latin1') as V, new Words(head), metadata, payload);
+}
+
+/** The same of `<verdict> <bytes of the metadata> <head>`, a line, and behind it metadata and payload, a line break between. */
+function parsePacked<V extends string>(bytes: Buffer): Reply<V> {
+  const line = bytes.indexOf(NEWLINE);
+  const words = new Words(bytes, 0, line < 0 ? bytes.length : line);
+  const verdict = words.oneOf(COMMON) ?? words.word();
+  const length = words.numberOrNone();
+  if (length === undefined) return parseHead(verdict as V, words, undefined, undefined);
+  const end = line + 1 + length;
+  if (line < 0 || !(end <= bytes.length))
+    throw new FlowRecordError('a batch gave a reply that cannot be read');
+  const payload = end < bytes.length ? bytes.subarray(end + 1) : undefined;
+  return parseHead(verdict as V, words, bytes.subarray(line + 1, end), payload);
+}
+
+function parseHead<V extends string>(
+  verdict: V,
+  words: Words,
+  metadata: Buffer | undefined,
+  payload: Buffer | undefined,
+): Reply<V> {
   const version = words.number();
   if (version !== 1)
     throw new FlowRecordError(`a script gave a reply of the unknown version ${String(version)}`);
-  return {
-    verdict: verdict.toString('latin1') as V,
-    now: words.number(),
-    record: metadata && parseRecord(words, metadata, parts[3]),
-  };
+  return { verdict, now: words.number(), record: metadata && parseRecord(words, metadata, payload) };
+}
+
+/** The verdict alone. */
+export function verdictOf(reply: unknown): string {
+  if (Buffer.isBuffer(reply)) return new Words(reply).word();
+  return String((reply as readonly unknown[])[0]);
 }
 
 /** Whether the reply left the payload of this record out. */

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { scripts, type Argument, type Script } from '../contract/scripts.js';
+import { pushCall, scripts, type Argument, type Script } from '../contract/scripts.js';
 import type { Timed } from './deadlines.js';
 import { flat, sendFlat, type Flat } from './flat-command.js';
 
@@ -76,7 +76,7 @@ export class ScriptRunner {
     let batch: ScriptCall[] = [];
     let bytes = 0;
     for (const call of calls) {
-      const size = this.#batches && call.script.batched ? bytesOf(call.values) : Infinity;
+      const size = this.#batches && call.script.words !== undefined ? bytesOf(call.values) : Infinity;
       if (
         batch.length === MOST_CALLS ||
         bytes + size > MOST_BYTES ||
@@ -105,7 +105,8 @@ export class ScriptRunner {
     const args: Argument[] = [scripts.batch.sha1, ''];
     for (const call of calls) args.push(...call.keys);
     args[1] = String(args.length - 2);
-    for (const call of calls) args.push(call.script.verb, String(call.values.length), ...call.values);
+    args.push(only.values[0] as Argument); // how to publish, which all of one connection do alike
+    for (const call of calls) pushCall(args, call.script, call.values);
     this.#run(scripts.batch, flat(args), (replies) => {
       for (const [at, call] of calls.entries()) call.answer(Array.isArray(replies) ? replies[at] : replies);
     });

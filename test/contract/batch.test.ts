@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { useContract, type Contract } from './helpers/contract.js';
-import { newRequest, type Flow } from './helpers/flow.js';
+import { batchedCall, newRequest, type Flow } from './helpers/flow.js';
 import { flattened, VARIANTS, type Argument } from './helpers/variants.js';
 
 const VARIANT = VARIANTS[0]!;
@@ -23,7 +23,7 @@ describe('batch', () => {
   const run = (calls: readonly One[]): Promise<unknown[]> =>
     send(
       calls.flatMap(({ flow }) => [flow.key, flow.timer]),
-      calls.flatMap(({ verb, args }) => [verb, args.length + 1, VARIANT.publish, ...args]),
+      frameOf(...calls),
     );
 
   const create = (flow: Flow, request = newRequest()): One => ({
@@ -126,15 +126,22 @@ describe('batch', () => {
       (one) => [[...keysOf(one), one.timer], frameOf(create(one))],
       /^FLOWARG each call needs one key/,
     ],
-    ['a verb that no batch runs', (one) => [keysOf(one), ['delete', 0]], /^FLOWARG verb must be/],
-    ['no verb', (one) => [keysOf(one), []], /^FLOWARG each call needs one key/],
-    ['a count that is no number', (one) => [keysOf(one), ['read', 'x']], /^FLOWARG count must be/],
-    ['a count past the limit', (one) => [keysOf(one), ['read', 65]], /^FLOWARG count must be 0 to 64/],
-    ['too few arguments', (one) => [keysOf(one), ['read', 2, 'PUBLISH']], /^FLOWARG the counts/],
+    ['a verb that no batch runs', (one) => [keysOf(one), ['PUBLISH', 'delete 0']], /^FLOWARG call must/],
+    ['no call', (one) => [keysOf(one), ['PUBLISH']], /^FLOWARG each call needs one key/],
+    ['nothing', (one) => [keysOf(one), []], /^FLOWARG publish must be/],
+    ['another command to publish', (one) => [keysOf(one), ['GET', 'read 0']], /^FLOWARG publish must be/],
+    ['a count that is no number', (one) => [keysOf(one), ['PUBLISH', 'read x']], /^FLOWARG call must/],
+    ['no count', (one) => [keysOf(one), ['PUBLISH', 'read']], /^FLOWARG call must/],
+    [
+      'a count past the limit',
+      (one) => [keysOf(one), ['PUBLISH', 'read 65']],
+      /^FLOWARG count must be 0 to 64/,
+    ],
+    ['too few arguments', (one) => [keysOf(one), ['PUBLISH', 'read 2', 'x']], /^FLOWARG the counts/],
     [
       'an argument left over',
       (one) => [keysOf(one), [...frameOf(create(one)), 'more']],
-      /^FLOWARG verb must be/,
+      /^FLOWARG call must/,
     ],
     [
       'more keys than calls',
@@ -159,10 +166,10 @@ function keysOf(flow: Flow): string[] {
   return [flow.key, flow.timer];
 }
 
-function frameOf({ verb, args }: One): Argument[] {
-  return [verb, args.length + 1, VARIANT.publish, ...args];
+function frameOf(...calls: readonly One[]): Argument[] {
+  return [VARIANT.publish, ...calls.flatMap(({ verb, args }) => batchedCall(verb, args))];
 }
 
 function verdictOf(reply: unknown): unknown {
-  return reply instanceof Error ? reply.message : (reply as unknown[])[0];
+  return reply instanceof Error ? reply.message : (reply as string).split(' ')[0];
 }

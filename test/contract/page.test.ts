@@ -26,7 +26,7 @@ function exchanges(): Exchange[] {
 
 function shown(reply: unknown, indent = ''): string {
   if (reply instanceof Error) return `(error) ${reply.message}\n`;
-  if (!Array.isArray(reply)) return `"${String(reply)}"\n`;
+  if (!Array.isArray(reply)) return `"${String(reply).replaceAll('\n', '\\n')}"\n`;
   return reply.map((part, at) => `${at ? indent : ''}${at + 1}) ${shown(part, `${indent}   `)}`).join('');
 }
 
@@ -56,7 +56,8 @@ it('answers every exchange on the contract page as it says', async () => {
   );
   try {
     for (const { command, reply } of list) {
-      const [, name = '', ...args] = numbers.put(command).split(' ');
+      const [, name = '', ...words] = numbers.put(command).match(/"[^"]*"(?= |$)|\S+/g) ?? [];
+      const args = words.map((word) => word.replace(/^"(.*)"$/, '$1'));
       const verb = name.slice(1, -1) as Verb;
       for (const key of args.filter((word) => word.startsWith('flow:'))) keys.add(key);
       // A lease of a millisecond is over in two.

@@ -68,10 +68,10 @@ export class Flow {
     const [command, script, through] = this.wiring.call(verb);
     // One key or two are a call's; any other number is the batch's own to refuse.
     if (through && (keys.length === 1 || keys.length === 2)) {
-      const framed = [script, keys.length, ...keys, verb, args.length, ...args];
+      const framed = [script, keys.length, ...keys, args[0] ?? '', ...batchedCall(verb, args.slice(1))];
       const [reply] = (await this.wiring.client.callBuffer(command, framed)) as unknown[];
       if (reply instanceof Error) throw reply;
-      return replyOf(reply as Buffer[]);
+      return replyOf(unpacked(reply as Buffer));
     }
     const reply = await this.wiring.client.callBuffer(command, [script, keys.length, ...keys, ...args]);
     return replyOf(reply as Buffer[]);
@@ -130,6 +130,28 @@ export const HEAD = [
 ];
 
 /** A reply is strings: verdict, head, and where there is a record its metadata and its payload. */
+/** A call as a batch takes it: what can be a word stands in the call, as far as clients write it so. */
+export function batchedCall(verb: string, args: readonly Argument[]): Argument[] {
+  const most = args.slice(0, 2).findIndex((one) => !/^[!-~]+$/.test(String(one)));
+  const words = args.slice(0, most < 0 ? 2 : most);
+  return [[verb, args.length - words.length, ...words].join(' '), ...args.slice(words.length)];
+}
+
+/** What a batch answers in one string, in parts. */
+export function unpacked(reply: Buffer): Buffer[] {
+  const line = reply.includes('\n') ? reply.indexOf('\n') : reply.length;
+  const [verdict, bytes, ...head] = reply.subarray(0, line).toString('latin1').split(' ');
+  const parts: Buffer[] = [verdict!, head.join(' ')].map((part) => Buffer.from(part, 'latin1'));
+  if (bytes === '-') return parts;
+  const end = line + 1 + Number(bytes);
+  parts.push(reply.subarray(line + 1, end));
+  if (end < reply.length) {
+    expect(reply[end]).toBe(0x0a);
+    parts.push(reply.subarray(end + 1));
+  }
+  return parts;
+}
+
 export function replyOf(reply: readonly Buffer[]): Reply {
   expect(reply.every((part) => Buffer.isBuffer(part))).toBe(true);
   const [verdict, head, metadata, payload, ...more] = reply.map((part) => part.toString('latin1'));

@@ -1,4 +1,4 @@
-import { lacksPayload, parseReply, type StoredRecord } from '../../../src/contract/replies.js';
+import { lacksPayload, parseReply, verdictOf, type StoredRecord } from '../../../src/contract/replies.js';
 import { STATUSES } from '../../../src/contract/status.js';
 import { FlowRecordError } from '../../../src/index.js';
 
@@ -102,4 +102,43 @@ it.each([
   [bytes('found', '1 1 PENDING', 'm').slice(0, 1)],
 ])('refuses a reply that is none: %p', (reply) => {
   expect(() => parseReply(reply)).toThrow(FlowRecordError);
+});
+
+describe('one string from a batch', () => {
+  const packed = (verdict: string, metadata: string, payload?: string, change = {}) =>
+    Buffer.from(
+      `${verdict} ${Buffer.byteLength(metadata)} ${head(change)}\n${metadata}${payload === undefined ? '' : `\n${payload}`}`,
+    );
+
+  it.each([
+    ['created', '{}', undefined],
+    ['settled', '', ''],
+    ['found', 'two\nlines of metadata \u00ff', 'three\n\nlines'],
+    ['already_settled', '\n', '\n'],
+  ])('says the same as an array: %s', (verdict, metadata, payload) => {
+    const change = { status: payload === undefined ? 'PENDING' : 'COMPLETED' };
+    const parts = [verdict, head(change), metadata, ...(payload === undefined ? [] : [payload])];
+    const reply = packed(verdict, metadata, payload, change);
+    expect(parseReply(reply)).toEqual(parseReply(bytes(...parts)));
+    expect(verdictOf(reply)).toBe(verdict);
+    expect(verdictOf(bytes(...parts))).toBe(verdict);
+  });
+
+  it('has no record where there is none', () => {
+    expect(parseReply(Buffer.from('not_found - 1 1700000000000'))).toEqual(
+      parseReply(bytes('not_found', '1 1700000000000')),
+    );
+  });
+
+  it.each([
+    '',
+    'created',
+    'created x 1 1700000000000\n',
+    'created 2 1 1700000000000',
+    'created 3 1 1 PENDING\n{}',
+    'not_found - 2 1',
+    'not_found - ',
+  ])('refuses what is none: %j', (text) => {
+    expect(() => parseReply(Buffer.from(text))).toThrow(FlowRecordError);
+  });
 });

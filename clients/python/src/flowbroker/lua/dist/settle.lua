@@ -29,13 +29,13 @@
 -- What nearly every settle is: a flow without an owner is completed, in time, by a call without options, or with ownChannel alone. Making no
 -- functions and no record, it takes two thirds of the time; whatever else it meets is left to settle, as if nothing had been asked.
 
--- `count` is how many arguments there are, `digits` the instant if it is known.
-local function quick_settle(key, timer, digits, count, verb, request, status, payload, inline, option, own)
-  if count ~= 5 and (count ~= 7 or option ~= 'ownChannel' or own == '' or #own > 512)
-    or status ~= 'COMPLETED' or not key or timer and timer ~= key .. ':timer'
-    or verb ~= 'PUBLISH' and verb ~= 'SPUBLISH' or #inline > 11 or not string.find(inline, '^%d+$')
-    or #request > 64 or not string.find(request, '^[%w_.:][%w_.:-]*$') or request == 'timeout' or request == 'owner_lost' then
-    return nil
+-- The record's head and its metadata. The request reads like one by then. What the calls of a batch have in common is made once, and
+-- kept with the instant.
+local function quick_settle(key, request, payload, inline, now, verb, own)
+  if #request > 64 or request == 'timeout' or request == 'owner_lost' or own and (own == '' or #own > 512) then return nil end
+  if now.inline ~= inline then
+    if #inline > 11 or not string.find(inline, '^%d+$') then return nil end
+    now.inline, now.most, now.kept = inline, tonumber(inline), string.format('%.0f', now.text + 300000)
   end
   local text = redis.pcall('GET', key)
   if type(text) ~= 'string' then return nil end
@@ -43,28 +43,29 @@ local function quick_settle(key, timer, digits, count, verb, request, status, pa
     '^1 (%d+) PENDING ((%d+) %3 0 %d+ (%d+) %-) %- %- %- %- (%S+)\n()')
   -- A record that was never taken over has its origin as its fence, and words of these lengths; of any other, settle finds out whether it
   -- can be read.
-  if not words or #words ~= 65 or #fence ~= 16 or #deadline ~= 13 then return nil end
+  if not words or #words ~= 65 or #fence ~= 16 or #deadline ~= 13 or deadline <= now.text then return nil end
   local at = from + bytes
   if string.byte(text, at) ~= 10 then return nil end
-  if not digits then
-    local time = redis.call('TIME')
-    digits = time[1] .. string.sub('00000' .. time[2], -6)
-  end
-  local now = string.sub(digits, 1, -4)
-  if deadline <= now then return nil end
-  local head = 'COMPLETED ' .. words .. ' ' .. now .. ' - - ' .. request
+  local head = 'COMPLETED ' .. words .. ' ' .. now.text .. ' - - ' .. request
   local metadata = string.sub(text, from, at - 1)
   local reply = redis.pcall('SET', key, '1 ' .. bytes .. ' ' .. head .. ' ' .. created_by .. '\n' .. metadata .. '\n' .. payload,
-    'PXAT', now + 300000)
+    'PXAT', now.kept)
   if not reply.ok then return nil end
-  local told = #payload <= tonumber(inline) and 'inline\n' .. payload or 'stored\n'
+  local told = #payload <= now.most and 'inline\n' .. payload or 'stored\n'
   if own then redis.pcall(verb, own, '') end
-  redis.pcall(verb, key, '1 COMPLETED ' .. fence .. ' ' .. fence .. ' ' .. now .. ' ' .. told)
-  return { 'applied', '1 ' .. now .. ' ' .. head, metadata }
+  redis.pcall(verb, key, '1 COMPLETED ' .. fence .. ' ' .. fence .. ' ' .. now.text .. ' ' .. told)
+  return head, metadata
 end
 
-local quick = #KEYS < 3 and quick_settle(KEYS[1], KEYS[2], nil, #ARGV, unpack(ARGV, 1, 7))
-if quick then return quick end
+if (#ARGV == 5 or #ARGV == 7 and ARGV[6] == 'ownChannel') and (#KEYS == 1 or #KEYS == 2 and KEYS[2] == KEYS[1] .. ':timer')
+  and ARGV[3] == 'COMPLETED' and (ARGV[1] == 'PUBLISH' or ARGV[1] == 'SPUBLISH') and string.find(ARGV[2], '^[%w_.:][%w_.:-]*$') then
+  local time = redis.call('TIME')
+  local digits = time[1] .. string.sub('00000' .. time[2], -6)
+  local now = { text = string.sub(digits, 1, -4) }
+  local head, metadata = quick_settle(KEYS[1], ARGV[2], ARGV[4], ARGV[5], now, ARGV[1], ARGV[7])
+  if head then return { 'applied', '1 ' .. now.text .. ' ' .. head, metadata } end
+end
+
 
 -- Arguments: every one is checked before the first write; a bad one ends the script with a FLOWARG error that names it.
 -- A script makes its functions anew in each run, which costs more than most of them do: what every run needs is included at its
