@@ -13,12 +13,27 @@ export function flat(args: Argument[]): Flat {
   return Object.assign(args, { flat: itself });
 }
 
+/** Written at once: ioredis adds up five texts an argument, which all have to be put together later. */
+class FlatCommand extends Command {
+  override toWritable(socket: object): string | Buffer {
+    const { name } = this;
+    const args = this.args as readonly Argument[];
+    const parts = [`*${String(args.length + 1)}`, `$${String(name.length)}`, name];
+    for (const argument of args) {
+      if (typeof argument !== 'string') return super.toWritable(socket);
+      parts.push(`$${String(Buffer.byteLength(argument))}`, argument);
+    }
+    parts.push('');
+    return parts.join('\r\n');
+  }
+}
+
 type Untyped = Record<'evalBuffer' | 'evalshaBuffer', (...args: Argument[]) => Promise<unknown>>;
 
 /** Runs a script by its hash or its text, which stands first; its reply comes as bytes. */
 export function sendFlat(redis: Redis, name: 'evalsha' | 'eval', args: Flat): Promise<unknown> {
   if (redis instanceof Redis)
-    return redis.sendCommand(new Command(name, args, { replyEncoding: null })) as Promise<unknown>;
+    return redis.sendCommand(new FlatCommand(name, args, { replyEncoding: null })) as Promise<unknown>;
   // A client of another copy of ioredis makes its own commands. Where it pipelines by itself, `callBuffer` would lose the name.
   return (redis as Untyped)[name === 'eval' ? 'evalBuffer' : 'evalshaBuffer'](...args);
 }
