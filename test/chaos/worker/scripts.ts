@@ -1,4 +1,5 @@
 import { Line } from '../../../src/redis/line.js';
+import { unpacked } from '../../helpers/unpacked.js';
 import type { Recorder } from './recorder.js';
 
 // What a server answers instead of running the script at all.
@@ -27,7 +28,7 @@ export function recordScripts(recorder: Recorder): void {
           kind: 'reply',
           call,
           at: recorder.now(),
-          reply: (reply as (Buffer | null)[]).map(String),
+          reply: (Buffer.isBuffer(reply) ? unpacked(reply) : (reply as (Buffer | null)[])).map(String),
         }),
       (error: unknown) => {
         const text = error instanceof Error ? error.message : String(error);

@@ -1,5 +1,6 @@
 import { type Redis } from 'ioredis';
 import { editRecord, type Fields, fieldsOf } from '../../helpers/record.js';
+import { unpacked } from '../../helpers/unpacked.js';
 import { type Subscriber } from './subscriber.js';
 import { type Argument, type Call, type Verb } from './variants.js';
 
@@ -135,21 +136,6 @@ export function batchedCall(verb: string, args: readonly Argument[]): Argument[]
   const most = args.slice(0, 2).findIndex((one) => !/^[!-~]+$/.test(String(one)));
   const words = args.slice(0, most < 0 ? 2 : most);
   return [[verb, args.length - words.length, ...words].join(' '), ...args.slice(words.length)];
-}
-
-/** What a batch answers in one string, in parts. */
-export function unpacked(reply: Buffer): Buffer[] {
-  const line = reply.includes('\n') ? reply.indexOf('\n') : reply.length;
-  const [verdict, bytes, ...head] = reply.subarray(0, line).toString('latin1').split(' ');
-  const parts: Buffer[] = [verdict!, head.join(' ')].map((part) => Buffer.from(part, 'latin1'));
-  if (bytes === '-') return parts;
-  const end = line + 1 + Number(bytes);
-  parts.push(reply.subarray(line + 1, end));
-  if (end < reply.length) {
-    expect(reply[end]).toBe(0x0a);
-    parts.push(reply.subarray(end + 1));
-  }
-  return parts;
 }
 
 export function replyOf(reply: readonly Buffer[]): Reply {
