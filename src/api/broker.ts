@@ -79,7 +79,7 @@ export class Broker {
       telemetry: this.#telemetry,
       logger: logger?.child({ component: 'waiters' }),
       read: (flow) => (isLease(flow) ? readFollowed(leaseVerbs, flow) : verbs.read(flow)),
-      channelOf: (flow) => verbs.keys(flow).record,
+      channelOf: (flow) => verbs.record(flow),
       hintChannelOf: (flow) => verbs.hintChannel(flow),
     });
     const core: Core = {

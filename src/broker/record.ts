@@ -57,7 +57,11 @@ export function flowRecord<T, M>(
   if (settledAt !== undefined) record.settledAt = settledAt;
   if (settledBy !== undefined) record.settledBy = settledBy;
   if (freshUntil !== undefined) record.freshUntil = freshUntil;
-  return Object.assign(record, endingOf<T>(flow, stored, payloads, sent));
+  if (sent) {
+    if ('result' in sent) record.result = sent.result as T;
+    else record.error = sent.error;
+  } else if (stored.payload) addEnding(record, flow, stored, stored.payload, payloads);
+  return record;
 }
 
 type Writable<R> = { -readonly [K in keyof R]: R[K] };
@@ -65,15 +69,13 @@ type Writable<R> = { -readonly [K in keyof R]: R[K] };
 /** A payload as it was before it was encoded. */
 export type Sent = { readonly result: unknown } | { readonly error: ErrorInfo };
 
-function endingOf<T>(
+function addEnding<T, M>(
+  record: Writable<FlowRecord<T, M>>,
   flow: FlowName,
-  stored: StoredRecord,
+  { status, settledBy }: StoredRecord,
+  payload: Buffer,
   payloads: Payloads,
-  sent?: Sent,
-): { result?: T; error?: ErrorInfo } {
-  if (sent) return sent as { result?: T; error?: ErrorInfo };
-  const { status, payload, settledBy } = stored;
-  if (!payload) return {};
-  if (status === 'COMPLETED') return { result: payloads.decode(flow, 'result', payload) as T };
-  return { error: payloads.decodeError(flow, payload, settledBy === 'owner_lost') };
+): void {
+  if (status === 'COMPLETED') record.result = payloads.decode(flow, 'result', payload) as T;
+  else record.error = payloads.decodeError(flow, payload, settledBy === 'owner_lost');
 }

@@ -1,4 +1,4 @@
-import { hintChannelOf, keysOf, type FlowKeys } from '../contract/keys.js';
+import { hintChannelOf, recordKeyOf, timerKeyOf } from '../contract/keys.js';
 import {
   lacksPayload,
   parseReply,
@@ -48,7 +48,7 @@ export class Verbs {
   #publish: PublishVerb | undefined;
   #requests = 0;
   #flow: FlowName | undefined;
-  #keys: FlowKeys = { record: '', timer: '' };
+  #record = '';
   /** What is under way over another connection. Whatever is asked of that flow meanwhile comes after it, as it was called. */
   #ahead: { readonly record: string; readonly answered: Promise<void> } | undefined;
 
@@ -60,17 +60,18 @@ export class Verbs {
     this.#telemetry = telemetry;
   }
 
-  keys(flow: FlowName): FlowKeys {
-    // One call asks for them several times, and a text that is made anew is hashed anew.
+  /** The key of the flow's record, which is its channel too. */
+  record(flow: FlowName): string {
+    // One call asks for it several times, and a text that is made anew is hashed anew.
     if (this.#flow !== flow) {
       this.#flow = flow;
-      this.#keys = keysOf(this.#options.prefix, flow);
+      this.#record = recordKeyOf(this.#options.prefix, flow);
     }
-    return this.#keys;
+    return this.#record;
   }
 
   hintChannel(flow: FlowName): string {
-    return hintChannelOf(this.#topology.db, this.keys(flow));
+    return hintChannelOf(this.#topology.db, { timer: timerKeyOf(this.record(flow)) });
   }
 
   /** A new request id: the same one again makes a repeated request answer as the first did. */
@@ -92,10 +93,10 @@ export class Verbs {
 
   settle(flow: FlowName, plan: SettlePlan, line?: Line): Promise<Reply<SettleVerdict>> {
     const alone = line === undefined && this.#commands.idle;
-    const ahead = alone ? this.#options.aheadFor(this.keys(flow).record) : undefined;
+    const ahead = alone ? this.#options.aheadFor(this.record(flow)) : undefined;
     if (!ahead) return this.#settle(flow, plan, line ?? this.#commands);
     const settled = this.#settle(flow, plan, ahead.line, ahead.channel);
-    this.#goesAhead(this.keys(flow).record, settled);
+    this.#goesAhead(this.record(flow), settled);
     return settled.then((reply) => {
       const whole = reply.verdict === 'applied' || !reply.record || !lacksPayload(reply.record);
       return whole ? reply : this.#settle(flow, plan, this.#commands); // too large for that connection
@@ -178,7 +179,7 @@ export class Verbs {
   ): Promise<Confirmed<T>> {
     try {
       await this.#topology.publishVerb(); // before that, the nodes are not known
-      const { record } = this.keys(flow);
+      const record = this.record(flow);
       return await confirmed(this.#topology, record, confirmation, this.#options.commandTimeoutMs, run);
     } catch (error) {
       throw failureOf(error, flow, 'replication');
@@ -217,10 +218,10 @@ export class Verbs {
     harmless?: (reply: unknown) => boolean,
   ): Promise<Reply<V>> {
     if (this.#publish === undefined) return this.#runWhenKnown(verb, flow, values, line, changed, harmless);
-    const { record, timer } = this.keys(flow);
+    const record = this.record(flow);
     if (this.#ahead?.record === record && line === this.#commands)
       return this.#ahead.answered.then(() => this.#run(verb, flow, values, line, changed, harmless));
-    const keys = this.#options.timers() ? [record, timer] : [record];
+    const keys = this.#options.timers() ? [record, timerKeyOf(record)] : [record];
     return line.run(scripts[verb], keys, values, harmless).then(
       (bytes) => {
         const reply = parsed<V>(bytes, flow, verb);

@@ -15,8 +15,16 @@ export interface FlowKeys {
 }
 
 export function keysOf(prefix: string, flow: FlowName): FlowKeys {
-  const record = `${prefix}:{${flow.type}:${flow.id}}`;
-  return { record, timer: `${record}:timer` };
+  const record = recordKeyOf(prefix, flow);
+  return { record, timer: timerKeyOf(record) };
+}
+
+export function recordKeyOf(prefix: string, flow: FlowName): string {
+  return `${prefix}:{${flow.type}:${flow.id}}`;
+}
+
+export function timerKeyOf(record: string): string {
+  return `${record}:timer`;
 }
 
 /** No flow has this type: under it the generation leases have keys and channels of their own. */
@@ -32,7 +40,7 @@ export function isLease(name: FlowName): boolean {
 }
 
 /** The channel on which Redis tells that a timer ran out, where keyspace events are on. */
-export function hintChannelOf(db: number, keys: FlowKeys): string {
+export function hintChannelOf(db: number, keys: Pick<FlowKeys, 'timer'>): string {
   return `__keyspace@${String(db)}__:${keys.timer}`;
 }
 

@@ -37,6 +37,7 @@ export type DeleteVerdict = 'deleted' | 'mismatch' | 'not_found';
 // What nearly every reply begins with; other verdicts are read as texts.
 const COMMON = ['created', 'applied', 'found'] as const;
 const NEWLINE = 10;
+const NOTHING = Buffer.alloc(0);
 
 /** Reads what a script answered: an array of verdict, head, metadata and payload; or, from a batch, all of them in one string. */
 export function parseReply<V extends string>(reply: unknown): Reply<V> {
@@ -57,7 +58,7 @@ function parsePacked<V extends string>(bytes: Buffer): Reply<V> {
   if (line < 0 || !(end <= bytes.length))
     throw new FlowRecordError('a batch gave a reply that cannot be read');
   const payload = end < bytes.length ? bytes.subarray(end + 1) : undefined;
-  return parseHead(verdict as V, words, bytes.subarray(line + 1, end), payload);
+  return parseHead(verdict as V, words, length === 0 ? NOTHING : bytes.subarray(line + 1, end), payload);
 }
 
 function parseHead<V extends string>(

@@ -1,6 +1,7 @@
 const SPACE = 32;
 const ZERO = 48;
 const NONE = 45; // a dash
+const SMALL_DIGITS = 8;
 
 /**
  * Reads words with a space between from bytes, one after another. Made for what every flow says several times: no text and no list of it is made
@@ -28,15 +29,23 @@ export class Words {
     const end = this.#end;
     const from = this.#at;
     let at = from;
-    let value = 0;
+    let whole = true;
+    // In two parts: what fits no small integer is a new object at each step.
+    let first = 0;
+    let second = 0;
+    let power = 1;
     for (; at < end; at++) {
       const digit = (bytes[at] as number) - ZERO;
-      if (digit >= 0 && digit <= 9) value = value * 10 + digit;
-      else if (digit === SPACE - ZERO) break;
-      else value = NaN;
+      if (digit === SPACE - ZERO) break;
+      if (digit < 0 || digit > 9) whole = false;
+      else if (at - from < SMALL_DIGITS) first = first * 10 + digit;
+      else {
+        second = second * 10 + digit;
+        power *= 10;
+      }
     }
     this.#at = at + 1;
-    return at > from ? value : NaN;
+    return whole && at > from ? first * power + second : NaN;
   }
 
   /** The same, or undefined for a dash. */

@@ -18,12 +18,16 @@ class FlatCommand extends Command {
   override toWritable(socket: object): string | Buffer {
     const { name } = this;
     const args = this.args as readonly Argument[];
-    const parts = [`*${String(args.length + 1)}`, `$${String(name.length)}`, name];
+    const parts = new Array<string>(2 * args.length + 4).fill('');
+    parts[0] = `*${String(args.length + 1)}`;
+    parts[1] = `$${String(name.length)}`;
+    parts[2] = name;
+    let at = 3;
     for (const argument of args) {
       if (typeof argument !== 'string') return super.toWritable(socket);
-      parts.push(`$${String(Buffer.byteLength(argument))}`, argument);
+      parts[at++] = `$${String(Buffer.byteLength(argument))}`;
+      parts[at++] = argument;
     }
-    parts.push('');
     return parts.join('\r\n');
   }
 }
@@ -36,4 +40,15 @@ export function sendFlat(redis: Redis, name: 'evalsha' | 'eval', args: Flat): Pr
     return redis.sendCommand(new FlatCommand(name, args, { replyEncoding: null })) as Promise<unknown>;
   // A client of another copy of ioredis makes its own commands. Where it pipelines by itself, `callBuffer` would lose the name.
   return (redis as Untyped)[name === 'eval' ? 'evalBuffer' : 'evalshaBuffer'](...args);
+}
+
+/** Subscribes these channels, or ends that. */
+export function sendChannels(
+  redis: Redis,
+  name: 'subscribe' | 'unsubscribe',
+  channels: readonly string[],
+): Promise<unknown> {
+  if (redis instanceof Redis)
+    return redis.sendCommand(new FlatCommand(name, flat([...channels]))) as Promise<unknown>;
+  return (redis as Pick<Redis, typeof name>)[name](...channels);
 }

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { sendChannels } from './flat-command.js';
 import type { LeavingLimits } from './leaving.js';
 import type { Line } from './line.js';
 
@@ -41,7 +42,7 @@ export class PlainPubSub implements PubSub {
 
   async subscribe(channels: readonly string[]): Promise<Subscribed> {
     try {
-      await this.#line.post((redis) => redis.subscribe(...channels));
+      await this.#line.post((redis) => sendChannels(redis, 'subscribe', channels));
       return { granted: channels, refused: [], error: undefined };
     } catch (error) {
       return { granted: [], refused: channels, error: error as Error };
@@ -50,7 +51,7 @@ export class PlainPubSub implements PubSub {
 
   unsubscribe(channels: readonly string[]): void {
     // A connection that closes has left its channels anyway.
-    this.#line.post((redis) => redis.unsubscribe(...channels)).catch(() => undefined);
+    this.#line.post((redis) => sendChannels(redis, 'unsubscribe', channels)).catch(() => undefined);
   }
 
   isHeard(): undefined {

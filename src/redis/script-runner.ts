@@ -108,7 +108,8 @@ export class ScriptRunner {
     args.push(only.values[0] as Argument); // how to publish, which all of one connection do alike
     for (const call of calls) pushCall(args, call.script, call.values);
     this.#run(scripts.batch, flat(args), (replies) => {
-      for (const [at, call] of calls.entries()) call.answer(Array.isArray(replies) ? replies[at] : replies);
+      let at = 0;
+      for (const call of calls) call.answer(Array.isArray(replies) ? replies[at++] : replies);
     });
   }
 
