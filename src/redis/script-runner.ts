@@ -11,6 +11,9 @@ export interface ScriptEnds {
   lost?(call: ScriptCall, error: Error): boolean;
 }
 
+const NONE: readonly never[] = [];
+const nobody = (): void => undefined;
+
 /** A call of a script that waits for its reply, or for its time to be up. */
 export class ScriptCall implements Timed {
   done = false;
@@ -18,10 +21,10 @@ export class ScriptCall implements Timed {
 
   constructor(
     readonly script: Script,
-    readonly keys: readonly string[],
-    readonly values: readonly Argument[],
-    readonly resolve: (reply: unknown) => void,
-    readonly reject: (error: unknown) => void,
+    public keys: readonly string[],
+    public values: readonly Argument[],
+    public resolve: (reply: unknown) => void,
+    public reject: (error: unknown) => void,
     readonly ends: ScriptEnds,
   ) {}
 
@@ -30,6 +33,9 @@ export class ScriptCall implements Timed {
     this.done = true;
     if (!(reply instanceof Error)) this.resolve(reply);
     else if (this.ends.lost?.(this, reply) !== true) this.reject(reply);
+    // It may stand in the list of deadlines for a while, with nobody to ask after it.
+    this.keys = this.values = NONE;
+    this.resolve = this.reject = nobody;
   }
 
   expire(): void {
