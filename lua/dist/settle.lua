@@ -57,12 +57,15 @@ local function quick_settle(key, request, payload, inline, now, verb, own)
   return head, metadata
 end
 
-if (#ARGV == 5 or #ARGV == 7 and ARGV[6] == 'ownChannel') and (#KEYS == 1 or #KEYS == 2 and KEYS[2] == KEYS[1] .. ':timer')
-  and ARGV[3] == 'COMPLETED' and (ARGV[1] == 'PUBLISH' or ARGV[1] == 'SPUBLISH') and string.find(ARGV[2], '^[%w_.:][%w_.:-]*$') then
+-- A settle that comes alone.
+local keys, given = KEYS, ARGV
+if (#given == 5 or #given == 7 and given[6] == 'ownChannel') and (#keys == 1 or #keys == 2 and keys[2] == keys[1] .. ':timer')
+  and given[3] == 'COMPLETED' and (given[1] == 'PUBLISH' or given[1] == 'SPUBLISH') and string.find(given[2], '^[%w_.:][%w_.:-]*$') then
   local time = redis.call('TIME')
   local digits = time[1] .. string.sub('00000' .. time[2], -6)
-  local now = { text = string.sub(digits, 1, -4) }
-  local head, metadata = quick_settle(KEYS[1], ARGV[2], ARGV[4], ARGV[5], now, ARGV[1], ARGV[7])
+  -- With room for what quick_settle keeps in it: a table that grows is made anew.
+  local now = { text = string.sub(digits, 1, -4), inline = false, most = false, kept = false }
+  local head, metadata = quick_settle(keys[1], given[2], given[4], given[5], now, given[1], given[7])
   if head then return { 'applied', '1 ' .. now.text .. ' ' .. head, metadata } end
 end
 

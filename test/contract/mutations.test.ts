@@ -27,19 +27,19 @@ const MUTATIONS: readonly Mutation[] = [
   {
     what: 'a quick settle completes what is to fail',
     verb: 'settle',
-    guard: "and ARGV[3] == 'COMPLETED' ",
+    guard: "and given[3] == 'COMPLETED' ",
     broken: '',
   },
   {
     what: 'a quick settle takes no notice of the options',
     verb: 'settle',
-    guard: "if (#ARGV == 5 or #ARGV == 7 and ARGV[6] == 'ownChannel') and",
+    guard: "if (#given == 5 or #given == 7 and given[6] == 'ownChannel') and",
     broken: 'if',
   },
   {
     what: 'a quick create takes no notice of the options',
     verb: 'create',
-    guard: 'if #ARGV == 4 and',
+    guard: 'if #given == 4 and',
     broken: 'if',
   },
   {
