@@ -152,6 +152,30 @@ it('allows it three times where two connections may have dropped', async () => {
   await allowed(resent().fault(110, 120));
 });
 
+it('allows a renewal that was sent again to run once more behind its answer, for a moment', async () => {
+  const owned = (lease: number) => ({ ...FLOW, attempt: 1, owner: 'o1', lease });
+  const renewed = (asked: number): Handwritten =>
+    new Handwritten()
+      .script(9, 'create', ['r0', 1_000, '"m"', 'owner', 'o1', 'leaseMs', '300'], 11, [
+        'created',
+        head(10, 'PENDING', owned(310)),
+        '"m"',
+      ])
+      .script(asked, 'renew', [String(FLOW.fence), 'o1', '300'], 301, [
+        'renewed',
+        head(300, 'PENDING', owned(600)),
+        '"m"',
+      ])
+      .script(400, 'renew', [String(FLOW.fence), 'o1', '300'], 402, [
+        'renewed',
+        head(401, 'PENDING', owned(701)),
+        '"m"',
+      ])
+      .script(509, 'read', [], 511, ['found', head(510, 'PENDING', owned(800)), '"m"']);
+  await allowed(renewed(19));
+  await forbidden(renewed(299)); // too quick to have been sent again
+});
+
 it('forbids a new fence that is no higher than the last', async () => {
   const next = { fence: at(10), created: 30, deadline: 1_030 };
   await forbidden(

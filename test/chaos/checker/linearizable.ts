@@ -8,7 +8,7 @@ import { command } from '../../../scripts/redis/command.js';
 import { searchPath } from '../../../scripts/redis/search.js';
 import type { Replaced } from '../entries.js';
 import { nameOf, type History, type ScriptCall } from './history.js';
-import { runsBefore } from './repeats.js';
+import { lastRunOf, runsBefore } from './repeats.js';
 
 const SOURCE = join(__dirname, '..', 'porcupine');
 const BUILD_MS = 180_000;
@@ -94,7 +94,7 @@ export function byKey(history: History): Map<string, Line[]> {
     keys.set(call.key, lines);
     lines.push(lineOf(call, false));
     for (let run = runsBefore(call, history); run > 0; run--)
-      lines.push(lineOf({ ...call, reply: [] }, true));
+      lines.push(lineOf({ ...call, reply: [] }, true, lastRunOf(call)));
   }
   for (const deed of history.deeds) {
     if (deed.deed !== 'forgot' && deed.deed !== 'replaced') continue;
@@ -115,7 +115,8 @@ export function changedHands(key: string, { slots }: Replaced): boolean {
   return !slots || slots.some(([from, to]) => from <= slot && slot <= to);
 }
 
-function lineOf({ process, at, returned, verb, values, reply }: ScriptCall, Maybe: boolean): Line {
+function lineOf(call: ScriptCall, Maybe: boolean, returned = call.returned): Line {
+  const { process, at, verb, values, reply } = call;
   const [Call, Return] = [Math.round(at), Math.round(returned ?? 0)];
   return { Process: process, Call, Return, Verb: verb, Values: values, Reply: reply ?? [], Maybe };
 }

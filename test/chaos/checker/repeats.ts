@@ -5,6 +5,7 @@ const RECONNECT_NS = 20e6; // no connection comes back sooner
 const OVERDUE_NS = 250e6; // the library asks again when the arrangement changed, which it may learn long after
 const MOST_RUNS_BEFORE = 2; // each makes the search longer
 const BRIEF_NS = 100e6;
+const LINGER_NS = 1e9;
 
 type Timed = Pick<ScriptCall, 'at' | 'returned'>;
 
@@ -21,6 +22,14 @@ export function runsBefore(call: ScriptCall, history: History): number {
   if (call.verb === 'read') return 0;
   const overdue = (call.returned ?? Infinity) - call.at > OVERDUE_NS ? 1 : 0;
   return Math.min(MOST_RUNS_BEFORE, Math.max(dropsDuring(call, history).length, overdue));
+}
+
+/**
+ * When another run of a call was over at the latest. Nobody waits for the copies of a renewal, which give an owner more time and do nothing else: one may run
+ * after the answer.
+ */
+export function lastRunOf({ verb, returned }: ScriptCall): number | undefined {
+  return verb === 'renew' && returned !== undefined ? returned + LINGER_NS : returned;
 }
 
 function dropsDuring(call: Timed, { deeds }: History): readonly Deed[] {
