@@ -4,8 +4,8 @@ import type { SettleStatus } from './status.js';
 /** One of the scripts, as Redis runs it. */
 export interface Script {
   readonly verb: Verb;
-  /** How many of its arguments behind `publish` are words, as `batch` takes the first of a call; undefined where it cannot run it with others. */
-  readonly words: number | undefined;
+  /** Whether `batch` can run it with others. */
+  readonly batched: boolean;
   readonly sha1: string;
   readonly lua: string;
 }
@@ -16,16 +16,16 @@ export type PublishVerb = 'PUBLISH' | 'SPUBLISH';
 
 /** The published scripts by verb. */
 export const scripts: { readonly [V in Verb]: Script } = {
-  create: { verb: 'create', words: 2, ...lua.create },
-  settle: { verb: 'settle', words: 2, ...lua.settle },
-  renew: { verb: 'renew', words: undefined, ...lua.renew },
-  release: { verb: 'release', words: undefined, ...lua.release },
-  read: { verb: 'read', words: 2, ...lua.read },
-  delete: { verb: 'delete', words: undefined, ...lua.delete },
-  batch: { verb: 'batch', words: undefined, ...lua.batch },
-  acquire: { verb: 'acquire', words: undefined, ...lua.acquire },
-  free: { verb: 'free', words: undefined, ...lua.free },
-  generation: { verb: 'generation', words: undefined, ...lua.generation },
+  create: { verb: 'create', batched: true, ...lua.create },
+  settle: { verb: 'settle', batched: true, ...lua.settle },
+  renew: { verb: 'renew', batched: false, ...lua.renew },
+  release: { verb: 'release', batched: false, ...lua.release },
+  read: { verb: 'read', batched: true, ...lua.read },
+  delete: { verb: 'delete', batched: false, ...lua.delete },
+  batch: { verb: 'batch', batched: false, ...lua.batch },
+  acquire: { verb: 'acquire', batched: false, ...lua.acquire },
+  free: { verb: 'free', batched: false, ...lua.free },
+  generation: { verb: 'generation', batched: false, ...lua.generation },
 };
 
 /** A key, argument, option or verdict, and what it means. */
@@ -158,9 +158,12 @@ export function freeArguments(publish: PublishVerb, owner: string): Argument[] {
   return [publish, owner];
 }
 
+// What no script that goes in a batch has a space in: the first two behind `publish`.
+const WORDS = 2;
+
 /** Adds one call, whose `values` begin with the publish verb, to the arguments of a `batch`. */
-export function pushCall(batch: Argument[], { verb, words = 0 }: Script, values: readonly Argument[]): void {
-  const first = Math.min(1 + words, values.length);
+export function pushCall(batch: Argument[], { verb }: Script, values: readonly Argument[]): void {
+  const first = Math.min(1 + WORDS, values.length);
   let call = `${verb} ${String(values.length - first)}`;
   for (let at = 1; at < first; at++) call += ` ${String(values[at])}`;
   batch.push(call);

@@ -82,7 +82,7 @@ export class ScriptRunner {
     let batch: ScriptCall[] = [];
     let bytes = 0;
     for (const call of calls) {
-      const size = this.#batches && call.script.words !== undefined ? bytesOf(call.values) : Infinity;
+      const size = this.#batches && call.script.batched ? bytesOf(call.values) : Infinity;
       if (
         batch.length === MOST_CALLS ||
         bytes + size > MOST_BYTES ||

@@ -88,6 +88,20 @@ describe('batch', () => {
     await contract.client.del(foreign.key);
   });
 
+  it('ends a call alone whose second key is not its timer, or whose count runs into the words', async () => {
+    const [one, other] = await flows(contract, 2);
+    await run([create(other)]);
+    const calls = [create(one), complete(other, '1')];
+    const crossed = await send([one.key, other.timer, other.key, one.timer], frameOf(...calls));
+    expect(crossed.map(verdictOf)).toEqual(
+      calls.map((): unknown => expect.stringMatching(/^FLOWARG the second key must be/)),
+    );
+    expect((await one.snapshot()).record).toBeUndefined();
+    expect((await other.record())['status']).toBe('PENDING');
+    const close = await send(keysOf(other), [VARIANT.publish, 'read 0replyLimit 5']);
+    expect(close.map(verdictOf)).toEqual([expect.stringMatching(/^FLOWARG count must be followed by/)]);
+  });
+
   it('ends each call with the error that Redis gives it when memory is short', async () => {
     const [one, other] = await flows(contract, 2);
     await run([create(one)]);
